@@ -1,0 +1,13 @@
+//! panorec records what a web page shows and plays into one video.
+//!
+//! Data flows one way: `recorder` (Chrome, X, Pulse, FFmpeg) writes parts and a journal into a
+//! session folder, `session` folds the journal into a state, `publisher` splices the parts and
+//! packages them, `store` keeps the result. `local` runs both halves in one process.
+//! docs/ARCHITECTURE.md has the map and the invariants.
+
+pub mod local;
+pub mod media;
+pub mod publisher;
+pub mod recorder;
+pub mod session;
+pub mod store;

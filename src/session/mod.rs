@@ -1,0 +1,7 @@
+//! The session: events, the fold, phases, intent, and the folder they live in.
+//! Called by recorder, publisher and local; the fold is the only state machine there is.
+//! Never: starts a process, knows Chrome, FFmpeg or a store, or keeps state outside the folder.
+
+pub mod event;
+pub mod intent;
+pub mod name;
