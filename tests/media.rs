@@ -54,9 +54,8 @@ fn h264_and_aac_go_through_the_encoder_into_a_part() {
     assert!(!torn);
     assert_eq!(back.len(), packets.len());
     for kind in [TrackKind::Video, TrackKind::Audio] {
-        let of = |list: &[Packet]| -> Vec<Packet> {
-            list.iter().filter(|packet| packet.track == kind).cloned().collect()
-        };
+        let of =
+            |list: &[Packet]| -> Vec<Packet> { list.iter().filter(|packet| packet.track == kind).cloned().collect() };
         for (read, written) in of(&back).iter().zip(of(&packets)) {
             // Times are rounded to the millisecond; nothing else may change.
             assert!((read.pts_us - written.pts_us).abs() <= 1000);
@@ -87,8 +86,7 @@ fn vp8_and_vp9_with_opus_become_strict_webm() {
 #[test]
 fn a_part_is_readable_at_every_moment_of_its_growth() {
     let (tracks, packets) = encode(Stretch::seconds(0, 2));
-    let mut writer =
-        panorec::media::matroska::PartWriter::new(Cursor::new(Vec::new()), &tracks).unwrap();
+    let mut writer = panorec::media::matroska::PartWriter::new(Cursor::new(Vec::new()), &tracks).unwrap();
     for (index, packet) in packets.iter().enumerate() {
         writer.write(packet).unwrap();
         if index % 40 == 39 {

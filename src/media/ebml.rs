@@ -111,10 +111,7 @@ impl<R: Read> Source<R> {
 }
 
 /// The children of an element that is in memory, front to back.
-pub fn children(
-    body: &[u8],
-    at: u64,
-) -> impl Iterator<Item = Result<(Header, &[u8]), EbmlError>> + '_ {
+pub fn children(body: &[u8], at: u64) -> impl Iterator<Item = Result<(Header, &[u8]), EbmlError>> + '_ {
     let mut source = Source::new(body);
     let mut failed = false;
     std::iter::from_fn(move || {

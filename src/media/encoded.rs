@@ -29,8 +29,7 @@ impl<R: Read> EncodedReader<R> {
         if let Some(audio) = &mut tracks.audio
             && let Some(grid) = AudioGrid::of(audio.codec)
         {
-            audio.codec_delay_ns =
-                grid.preskip() as u64 * 1_000_000_000 / SAMPLES_PER_SECOND as u64;
+            audio.codec_delay_ns = grid.preskip() as u64 * 1_000_000_000 / SAMPLES_PER_SECOND as u64;
             sound = Some((grid, -grid.preskip()));
         }
         Ok(EncodedReader { inner, tracks, sound })

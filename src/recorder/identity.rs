@@ -31,9 +31,7 @@ impl Identity {
         let taken = users_with_processes();
         let count = DYNAMIC_USERS.end() - DYNAMIC_USERS.start() + 1;
         let first = std::process::id() % count;
-        let free = (0..count)
-            .map(|i| DYNAMIC_USERS.start() + (first + i) % count)
-            .find(|uid| !taken.contains(uid));
+        let free = (0..count).map(|i| DYNAMIC_USERS.start() + (first + i) % count).find(|uid| !taken.contains(uid));
         Self::Dropped(free.unwrap_or(*DYNAMIC_USERS.start()))
     }
 
@@ -50,9 +48,5 @@ fn users_with_processes() -> HashSet<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return HashSet::new();
     };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.metadata().ok())
-        .map(|meta| meta.uid())
-        .collect()
+    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|meta| meta.uid()).collect()
 }

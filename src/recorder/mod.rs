@@ -6,8 +6,13 @@ pub mod browser;
 pub mod capture;
 mod child;
 mod clock;
+pub mod control;
+mod converge;
 pub mod display;
+pub mod encoder;
 mod files;
 mod identity;
 pub mod sound;
 mod workplace;
+
+pub use converge::run;

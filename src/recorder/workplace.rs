@@ -21,11 +21,7 @@ impl Workplace {
         let root = std::env::temp_dir();
         remove_abandoned(&root);
         let identity = Identity::choose();
-        let path = root.join(format!(
-            "{PREFIX}{}-{}",
-            std::process::id(),
-            uuid::Uuid::new_v4().simple()
-        ));
+        let path = root.join(format!("{PREFIX}{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
         identity.own(&path)?;
         Ok(Self { path, identity })

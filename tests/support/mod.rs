@@ -58,19 +58,7 @@ pub fn picture(us: i64) -> [Vec<u8>; 3] {
 /// Feeds a stretch to FFmpeg and gives what the encoder made of it.
 pub fn encode(stretch: Stretch) -> (Tracks, Vec<Packet>) {
     let (video, audio): (&[&str], _) = match stretch.codec {
-        "h264" => (
-            &[
-                "-c:v",
-                "libx264",
-                "-preset",
-                "veryfast",
-                "-bf",
-                "0",
-                "-x264-params",
-                "rc-lookahead=5",
-            ],
-            "aac",
-        ),
+        "h264" => (&["-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-x264-params", "rc-lookahead=5"], "aac"),
         "vp8" => (&["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"], "libopus"),
         "vp9" => (&["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"], "libopus"),
         other => panic!("no codec {other}"),
@@ -147,12 +135,8 @@ pub fn assert_decodes_silently(path: &Path) {
 
 /// What ffprobe says for `-show_entries`, as one line per entry.
 pub fn probe(path: &Path, args: &[&str]) -> String {
-    let out = Command::new("ffprobe")
-        .args(["-v", "error", "-of", "default=nw=1"])
-        .args(args)
-        .arg(path)
-        .output()
-        .unwrap();
+    let out =
+        Command::new("ffprobe").args(["-v", "error", "-of", "default=nw=1"]).args(args).arg(path).output().unwrap();
     assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
 }

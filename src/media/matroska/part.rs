@@ -150,11 +150,7 @@ impl<W: Write> PartWriter<W> {
             // Sound can be entered anywhere: one cue a cluster is enough.
             let repeated = self.cues.last().is_some_and(|cue| cue.cluster == self.written);
             if block.key && wanted && !repeated {
-                self.cues.push(Cue {
-                    ms: block.ms as u64,
-                    track: block.track,
-                    cluster: self.written,
-                });
+                self.cues.push(Cue { ms: block.ms as u64, track: block.track, cluster: self.written });
             }
         }
         debug_assert!(start_ms >= 0);
@@ -185,8 +181,7 @@ impl<W: Write + Seek> PartWriter<W> {
 
         let mut seek_head = Vec::new();
         seek_head.put_master(ids::SEEK_HEAD, |out| {
-            for (id, at) in [(ids::INFO, self.info), (ids::TRACKS, self.tracks), (ids::CUES, cues)]
-            {
+            for (id, at) in [(ids::INFO, self.info), (ids::TRACKS, self.tracks), (ids::CUES, cues)] {
                 out.put_master(ids::SEEK, |seek| {
                     seek.put_bytes(ids::SEEK_ID, &id.to_be_bytes());
                     seek.put_uint(ids::SEEK_POSITION, at - self.segment);

@@ -130,8 +130,7 @@ impl<R: Read> MatroskaReader<R> {
             Ok(None) => {
                 let at = self.source.position();
                 let short = |end: Option<u64>| end.is_some_and(|end| at < end);
-                self.state =
-                    State::Ended { torn: short(self.segment_end) || short(self.cluster_end) };
+                self.state = State::Ended { torn: short(self.segment_end) || short(self.cluster_end) };
                 Ok(None)
             }
             Err(ReadError::EndsInHeader) => {
@@ -154,8 +153,7 @@ impl<R: Read> MatroskaReader<R> {
             ids::TRACKS => {
                 let body = self.source.body(header, MAX_TRACKS_ELEMENT)?;
                 (self.tracks, self.numbers) = tracks::parse(&body, header.at)?;
-                self.codec_delay_ns =
-                    self.tracks.audio.as_ref().map_or(0, |audio| audio.codec_delay_ns);
+                self.codec_delay_ns = self.tracks.audio.as_ref().map_or(0, |audio| audio.codec_delay_ns);
             }
             ids::CLUSTER | ids::SIMPLE_BLOCK | ids::BLOCK_GROUP | ids::SEGMENT | ids::EBML => {
                 let what = "media before the tracks are told";
@@ -212,8 +210,7 @@ impl<R: Read> MatroskaReader<R> {
                 _ => {}
             }
         }
-        let block =
-            block.ok_or(ReadError::Malformed { at, what: "a block group without block" })?;
+        let block = block.ok_or(ReadError::Malformed { at, what: "a block group without block" })?;
         self.packet(block, Some(key), duration, at)
     }
 
@@ -313,9 +310,10 @@ fn timestamp_scale(body: &[u8], at: u64) -> Result<u64, ReadError> {
         let (header, body) = child?;
         if header.id == ids::TIMESTAMP_SCALE {
             let scale = uint(body, header.at)?;
-            return (1..=1_000_000_000).contains(&scale).then_some(scale).ok_or(
-                ReadError::Malformed { at: header.at, what: "a time scale that cannot be" },
-            );
+            return (1..=1_000_000_000)
+                .contains(&scale)
+                .then_some(scale)
+                .ok_or(ReadError::Malformed { at: header.at, what: "a time scale that cannot be" });
         }
     }
     Ok(1_000_000)

@@ -15,12 +15,7 @@ const DISABLED_FEATURES: &[&str] = &[
 ];
 
 /// The arguments for a page of `width` x `height` pixels.
-pub fn arguments(
-    profile: &Path,
-    (width, height): (u32, u32),
-    user_agent: Option<&str>,
-    sandbox: bool,
-) -> Vec<String> {
+pub fn arguments(profile: &Path, (width, height): (u32, u32), user_agent: Option<&str>, sandbox: bool) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--kiosk",
         "--window-position=0,0",
@@ -59,10 +54,7 @@ pub fn arguments(
     .into();
     arguments.push(format!("--window-size={width},{height}"));
     arguments.push(format!("--user-data-dir={}", profile.display()));
-    arguments.push(format!(
-        "--disable-features={}",
-        DISABLED_FEATURES.join(",")
-    ));
+    arguments.push(format!("--disable-features={}", DISABLED_FEATURES.join(",")));
     if let Some(user_agent) = user_agent {
         arguments.push(format!("--user-agent={user_agent}"));
     }
@@ -82,11 +74,7 @@ mod tests {
         let with = |sandbox| arguments(Path::new("/p"), (1280, 720), None, sandbox);
         assert!(!with(true).iter().any(|a| a.contains("no-sandbox")));
         assert!(with(false).iter().any(|a| a == "--no-sandbox"));
-        for weakening in [
-            "--ignore-certificate-errors",
-            "--disable-web-security",
-            "--disable-site-isolation-trials",
-        ] {
+        for weakening in ["--ignore-certificate-errors", "--disable-web-security", "--disable-site-isolation-trials"] {
             assert!(!with(false).iter().any(|a| a.starts_with(weakening)));
         }
     }

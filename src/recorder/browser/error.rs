@@ -53,12 +53,8 @@ impl LoadError {
     pub fn from_text(text: &str) -> Self {
         let text = text.to_owned();
         match text.strip_prefix("net::").unwrap_or(&text) {
-            "ERR_NAME_NOT_RESOLVED" | "ERR_NAME_RESOLUTION_FAILED" | "ERR_ADDRESS_INVALID" => {
-                Self::Name(text)
-            }
-            code if code.starts_with("ERR_CERT_") || code.starts_with("ERR_SSL_") => {
-                Self::Certificate(text)
-            }
+            "ERR_NAME_NOT_RESOLVED" | "ERR_NAME_RESOLUTION_FAILED" | "ERR_ADDRESS_INVALID" => Self::Name(text),
+            code if code.starts_with("ERR_CERT_") || code.starts_with("ERR_SSL_") => Self::Certificate(text),
             "ERR_TIMED_OUT" | "ERR_CONNECTION_TIMED_OUT" => Self::Network(text),
             _ => Self::Network(text),
         }

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::browser::{
-    SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
-};
+use chromiumoxide::cdp::browser_protocol::browser::{SetDownloadBehaviorBehavior, SetDownloadBehaviorParams};
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use chromiumoxide::handler::HandlerConfig;
 use chromiumoxide::{Browser as Connection, Page};
@@ -53,6 +51,12 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Browser {
     pub child: Child,
+    pub page: Arc<OpenPage>,
+}
+
+/// The connection to Chrome's one page.
+#[derive(Debug)]
+pub struct OpenPage {
     /// Such as `Chrome/156.0.8078.79`.
     pub version: String,
     page: Page,
@@ -72,42 +76,21 @@ impl Browser {
         sound: &Sound,
         events: mpsc::UnboundedSender<BrowserEvent>,
     ) -> Result<Self, BrowserError> {
-        let program = find_program(&[
-            "/usr/lib/chromium/chromium",
-            "chromium",
-            "google-chrome",
-            "chrome",
-        ])
-        .ok_or(BrowserError::Missing)?;
+        let program = find_program(&["/usr/lib/chromium/chromium", "chromium", "google-chrome", "chrome"])
+            .ok_or(BrowserError::Missing)?;
         let home = workplace.folder("chrome")?;
         let profile = workplace.folder("profile")?;
         let mut recipe = Recipe::new("Chrome", &program, &home, workplace.identity);
         let command = recipe.command();
-        command.args(arguments(
-            &profile,
-            setup.size,
-            setup.user_agent.as_deref(),
-            setup.sandbox,
-        ));
-        command
-            .envs(display.address().environment())
-            .envs([sound.environment()]);
+        command.args(arguments(&profile, setup.size, setup.user_agent.as_deref(), setup.sandbox));
+        command.envs(display.address().environment()).envs([sound.environment()]);
         // Chrome asks a message bus for this and that, and there is none.
         command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/dev/null");
-        command.envs(
-            PASSED_ON
-                .iter()
-                .filter_map(|name| Some((name, std::env::var_os(name)?))),
-        );
+        command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         let port_file = profile.join("DevToolsActivePort");
         let _ = std::fs::remove_file(&port_file);
         let mut child = recipe.spawn()?;
-        let address = child
-            .ready(
-                READY,
-                changes_until(&port_file, || read_address(&port_file)),
-            )
-            .await;
+        let address = child.ready(READY, changes_until(&port_file, || read_address(&port_file))).await;
         let address = address.map_err(|error| sandbox_error(error, &child))?;
         Self::connect(child, &address, events).await
     }
@@ -138,27 +121,19 @@ impl Browser {
         connection.execute(deny).await?;
         let names = Names::new();
         let (steps, _) = broadcast::channel(1024);
-        let watch = watch(
-            Arc::clone(&connection),
-            &page,
-            &names,
-            events,
-            steps.clone(),
-        )
-        .await?;
+        let watch = watch(Arc::clone(&connection), &page, &names, events, steps.clone()).await?;
         let version = connection.version().await?.product;
-        Ok(Self {
-            child,
-            version,
-            page,
-            names,
-            steps,
-            _watch: watch,
-            _connection: connection,
-            handler,
-        })
+        let page = OpenPage { version, page, names, steps, _watch: watch, _connection: connection, handler };
+        Ok(Self { child, page: Arc::new(page) })
     }
 
+    /// The page, and the process it lives by.
+    pub fn parts(&mut self) -> (&OpenPage, &mut Child) {
+        (&self.page, &mut self.child)
+    }
+}
+
+impl OpenPage {
     pub(super) fn page(&self) -> &Page {
         &self.page
     }
@@ -175,15 +150,22 @@ impl Browser {
         }
     }
 
-    /// Whether the page's main thread answers within this time.
-    pub async fn answers_within(&self, time: Duration) -> bool {
-        let ping = self.page.execute(EvaluateParams::new("0"));
-        // An error is an answer too: the page is being changed for another.
-        tokio::time::timeout(time, ping).await.is_ok()
+    /// Waits until the page has its size and has been drawn in it.
+    pub async fn laid_out(&self, (width, height): (u32, u32)) {
+        let script = format!(
+            "new Promise((done) => {{ const look = () => requestAnimationFrame(\
+             innerWidth === {width} && innerHeight === {height} ? () => requestAnimationFrame(done) : look); \
+             look(); }})"
+        );
+        let evaluate = EvaluateParams::builder().expression(script).await_promise(true).build();
+        match evaluate {
+            Ok(evaluate) => drop(self.page.execute(evaluate).await),
+            Err(error) => tracing::debug!(%error, "cannot ask for the page's layout"),
+        }
     }
 }
 
-impl Drop for Browser {
+impl Drop for OpenPage {
     fn drop(&mut self) {
         self.handler.abort();
     }
@@ -193,18 +175,11 @@ impl Drop for Browser {
 fn read_address(file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     let (port, path) = text.trim_end().split_once('\n')?;
-    Some(format!(
-        "ws://127.0.0.1:{}{path}",
-        port.parse::<u16>().ok()?
-    ))
+    Some(format!("ws://127.0.0.1:{}{path}", port.parse::<u16>().ok()?))
 }
 
 fn sandbox_error(error: ChildError, child: &Child) -> BrowserError {
-    if child.log_tail().contains(NO_SANDBOX) {
-        BrowserError::NoSandbox
-    } else {
-        error.into()
-    }
+    if child.log_tail().contains(NO_SANDBOX) { BrowserError::NoSandbox } else { error.into() }
 }
 
 /// The page that Chrome opened at its start.
@@ -219,7 +194,5 @@ async fn first_page(connection: &Connection) -> Result<Page, BrowserError> {
             }
         }
     };
-    tokio::time::timeout(READY, found)
-        .await
-        .unwrap_or(Err(BrowserError::TimeOut("open its page")))
+    tokio::time::timeout(READY, found).await.unwrap_or(Err(BrowserError::TimeOut("open its page")))
 }

@@ -11,6 +11,6 @@ mod page;
 mod renderers;
 
 pub use error::{BrowserError, LoadError};
-pub use launch::{Browser, Setup};
+pub use launch::{Browser, OpenPage, Setup};
 pub use page::{BrowserEvent, PageCall};
-pub use renderers::{end_largest_renderer, largest_renderer_bytes};
+pub use renderers::{end_busiest_renderer, end_largest_renderer, largest_renderer_bytes};

@@ -1,25 +1,27 @@
 //! Watching the page: its calls, its dialogs, its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::network::LoaderId;
-use chromiumoxide::cdp::browser_protocol::network::{
-    EventLoadingFailed, EventResponseReceived, ResourceType,
-};
+use chromiumoxide::cdp::browser_protocol::network::{EventLoadingFailed, EventResponseReceived, ResourceType};
 use chromiumoxide::cdp::browser_protocol::page::{
-    AddScriptToEvaluateOnNewDocumentParams, EventFrameNavigated, EventJavascriptDialogOpening,
-    EventLifecycleEvent, HandleJavaScriptDialogParams,
+    AddScriptToEvaluateOnNewDocumentParams, EventFrameNavigated, EventJavascriptDialogOpening, EventLifecycleEvent,
+    HandleJavaScriptDialogParams,
 };
-use chromiumoxide::cdp::browser_protocol::target::{
-    CloseTargetParams, EventTargetCrashed, EventTargetCreated,
-};
-use chromiumoxide::cdp::js_protocol::runtime::{AddBindingParams, EventBindingCalled};
+use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, EventTargetCrashed, EventTargetCreated};
+use chromiumoxide::cdp::js_protocol::runtime::{AddBindingParams, EvaluateParams, EventBindingCalled};
 use chromiumoxide::error::CdpError;
 use chromiumoxide::{Browser, Page};
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
+
+/// How often the page is asked whether it is alive, and how long it may take to answer. Heavy
+/// pages are busy for seconds while they load.
+const ASK: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(15);
 
 const FUNCTIONS: &str = include_str!("functions.js");
 
@@ -41,13 +43,11 @@ pub enum PageCall {
 pub enum BrowserEvent {
     /// The page called one of its functions; `id` settles the promise. `document` changes with
     /// each document that the page loads.
-    Call {
-        call: PageCall,
-        id: u64,
-        document: u64,
-    },
+    Call { call: PageCall, id: u64, document: u64 },
     /// The page's renderer is gone.
     RendererGone,
+    /// The page's main thread has not answered for long.
+    Hung,
     /// The page's document is an error page of Chrome's.
     Lost(String),
 }
@@ -71,16 +71,11 @@ pub(super) struct Names {
 impl Names {
     pub fn new() -> Self {
         let fresh = || format!("_{}", uuid::Uuid::new_v4().simple());
-        Self {
-            binding: fresh(),
-            done: fresh(),
-        }
+        Self { binding: fresh(), done: fresh() }
     }
 
     fn script(&self) -> String {
-        FUNCTIONS
-            .replace("BINDING", &self.binding)
-            .replace("DONE", &self.done)
+        FUNCTIONS.replace("BINDING", &self.binding).replace("DONE", &self.done)
     }
 }
 
@@ -112,9 +107,7 @@ pub(super) async fn watch(
 ) -> Result<Watch, CdpError> {
     let mut tasks = Vec::new();
     let mut calls = page.event_listener::<EventBindingCalled>().await?;
-    let mut dialogs = page
-        .event_listener::<EventJavascriptDialogOpening>()
-        .await?;
+    let mut dialogs = page.event_listener::<EventJavascriptDialogOpening>().await?;
     let lifecycle = page.event_listener::<EventLifecycleEvent>().await?;
     let mut commits = page.event_listener::<EventFrameNavigated>().await?;
     let responses = page.event_listener::<EventResponseReceived>().await?;
@@ -122,8 +115,7 @@ pub(super) async fn watch(
     let mut crashes = browser.event_listener::<EventTargetCrashed>().await?;
     let mut targets = browser.event_listener::<EventTargetCreated>().await?;
     page.execute(AddBindingParams::new(&names.binding)).await?;
-    page.execute(AddScriptToEvaluateOnNewDocumentParams::new(names.script()))
-        .await?;
+    page.execute(AddScriptToEvaluateOnNewDocumentParams::new(names.script())).await?;
 
     let own = page.target_id().clone();
     let tell = events.clone();
@@ -140,9 +132,20 @@ pub(super) async fn watch(
             let info = &created.target_info;
             // A window or tab that the page opened would lie over the page.
             if info.r#type == "page" && info.target_id != own {
-                let _ = browser
-                    .execute(CloseTargetParams::new(info.target_id.clone()))
-                    .await;
+                let _ = browser.execute(CloseTargetParams::new(info.target_id.clone())).await;
+            }
+        }
+    }));
+    let asked = page.clone();
+    let tell = events.clone();
+    tasks.push(tokio::spawn(async move {
+        let mut tick = tokio::time::interval(ASK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            // An error is an answer too: the page is being changed for another.
+            if tokio::time::timeout(ANSWER, asked.execute(EvaluateParams::new("0"))).await.is_err() {
+                let _ = tell.send(BrowserEvent::Hung);
             }
         }
     }));
@@ -150,9 +153,7 @@ pub(super) async fn watch(
     tasks.push(tokio::spawn(async move {
         while let Some(dialog) = dialogs.next().await {
             tracing::debug!(kind = ?dialog.r#type, "answering a dialog of the page");
-            let _ = answering
-                .execute(HandleJavaScriptDialogParams::new(true))
-                .await;
+            let _ = answering.execute(HandleJavaScriptDialogParams::new(true)).await;
         }
     }));
     let binding = names.binding.clone();
@@ -183,32 +184,16 @@ pub(super) async fn watch(
             }
         }
     }));
-    tasks.push(forward(
-        lifecycle,
-        steps.clone(),
-        |event: Arc<EventLifecycleEvent>| {
-            Some(LoadStep::Lifecycle(
-                event.loader_id.clone(),
-                event.name.clone(),
-            ))
-        },
-    ));
-    tasks.push(forward(
-        responses,
-        steps.clone(),
-        |event: Arc<EventResponseReceived>| {
-            (event.r#type == ResourceType::Document)
-                .then(|| LoadStep::Status(event.loader_id.clone(), event.response.status))
-        },
-    ));
-    tasks.push(forward(
-        failures,
-        steps,
-        |event: Arc<EventLoadingFailed>| {
-            (event.r#type == ResourceType::Document)
-                .then(|| LoadStep::Failed(event.error_text.clone()))
-        },
-    ));
+    tasks.push(forward(lifecycle, steps.clone(), |event: Arc<EventLifecycleEvent>| {
+        Some(LoadStep::Lifecycle(event.loader_id.clone(), event.name.clone()))
+    }));
+    tasks.push(forward(responses, steps.clone(), |event: Arc<EventResponseReceived>| {
+        (event.r#type == ResourceType::Document)
+            .then(|| LoadStep::Status(event.loader_id.clone(), event.response.status))
+    }));
+    tasks.push(forward(failures, steps, |event: Arc<EventLoadingFailed>| {
+        (event.r#type == ResourceType::Document).then(|| LoadStep::Failed(event.error_text.clone()))
+    }));
     Ok(Watch { tasks })
 }
 

@@ -20,16 +20,10 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub const NONE: Self = Self {
-        top: u32::MAX,
-        bottom: 0,
-    };
+    pub const NONE: Self = Self { top: u32::MAX, bottom: 0 };
 
     pub fn all(height: u32) -> Self {
-        Self {
-            top: 0,
-            bottom: height,
-        }
+        Self { top: 0, bottom: height }
     }
 
     pub fn is_empty(self) -> bool {
@@ -41,10 +35,7 @@ impl Rows {
         let clamp = |v: i64| v.clamp(0, i64::from(height)) as u32;
         let (top, bottom) = (clamp(y.into()), clamp(i64::from(y) + i64::from(rows)));
         // Chroma rows serve two rows of luma.
-        Self {
-            top: self.top.min(top & !1),
-            bottom: self.bottom.max((bottom + 1) & !1).min(height),
-        }
+        Self { top: self.top.min(top & !1), bottom: self.bottom.max((bottom + 1) & !1).min(height) }
     }
 }
 
@@ -63,36 +54,17 @@ unsafe impl Send for Grabber {}
 impl Grabber {
     pub fn new(connection: &RustConnection, width: u32, height: u32) -> Result<Self, CaptureError> {
         let length = (width * height * 4) as usize;
-        let file = nix::sys::memfd::memfd_create(
-            c"panorec-picture",
-            nix::sys::memfd::MFdFlags::MFD_CLOEXEC,
-        )
-        .map_err(std::io::Error::from)?;
+        let file = nix::sys::memfd::memfd_create(c"panorec-picture", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)
+            .map_err(std::io::Error::from)?;
         nix::unistd::ftruncate(&file, length as i64).map_err(std::io::Error::from)?;
-        let size = std::num::NonZeroUsize::new(length)
-            .ok_or_else(|| CaptureError::Protocol("no picture".into()))?;
+        let size = std::num::NonZeroUsize::new(length).ok_or_else(|| CaptureError::Protocol("no picture".into()))?;
         use nix::sys::mman::{MapFlags, ProtFlags, mmap};
         // SAFETY: a fresh mapping of our own file, unmapped in drop.
-        let memory = unsafe {
-            mmap(
-                None,
-                size,
-                ProtFlags::PROT_READ,
-                MapFlags::MAP_SHARED,
-                file.as_fd(),
-                0,
-            )
-        }
-        .map_err(std::io::Error::from)?;
+        let memory = unsafe { mmap(None, size, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, file.as_fd(), 0) }
+            .map_err(std::io::Error::from)?;
         let segment = connection.generate_id()?;
         connection.shm_attach_fd(segment, file, false)?.check()?;
-        Ok(Self {
-            segment,
-            memory: memory.cast(),
-            length,
-            width,
-            height,
-        })
+        Ok(Self { segment, memory: memory.cast(), length, width, height })
     }
 
     /// Reads these rows of the window and converts them into the picture.

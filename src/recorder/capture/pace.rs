@@ -16,11 +16,7 @@ impl Pace {
     pub fn new(frame_rate: u32, display_hz: u32) -> Self {
         let interval = 1_000_000 / i64::from(frame_rate);
         let slack = (500_000 / i64::from(display_hz)).min(interval / 2);
-        Self {
-            interval,
-            slack,
-            due: i64::MIN,
-        }
+        Self { interval, slack, due: i64::MIN }
     }
 
     /// The earliest time for the next picture.
@@ -31,10 +27,7 @@ impl Pace {
     /// A picture was taken. Small deviations do not add up: the next one is due an interval
     /// after this one was due, unless the page has been still in between.
     pub fn taken(&mut self, now: i64) {
-        self.due = self
-            .due
-            .max(now.saturating_sub(self.slack))
-            .saturating_add(self.interval);
+        self.due = self.due.max(now.saturating_sub(self.slack)).saturating_add(self.interval);
     }
 }
 
@@ -44,17 +37,13 @@ mod tests {
 
     /// Feeds changes at these times (us) and returns how many pictures were taken.
     fn taken(pace: &mut Pace, changes: impl Iterator<Item = i64>) -> usize {
-        changes
-            .filter(|&at| at >= pace.next())
-            .map(|at| pace.taken(at))
-            .count()
+        changes.filter(|&at| at >= pace.next()).map(|at| pace.taken(at)).count()
     }
 
     #[test]
     fn every_refresh_of_a_jittery_display_is_taken() {
         let jitter = [0, 7_000, -6_000, 3_000, -9_000, 9_000, -2_000];
-        let changes =
-            (0..3000).map(|i: i64| i * 1_000_000 / 30 + jitter[i as usize % jitter.len()]);
+        let changes = (0..3000).map(|i: i64| i * 1_000_000 / 30 + jitter[i as usize % jitter.len()]);
         assert!(taken(&mut Pace::new(30, 30), changes) >= 2990);
     }
 
@@ -69,11 +58,7 @@ mod tests {
             }
         }
         assert_eq!(times.len(), 300);
-        assert!(
-            times
-                .windows(2)
-                .all(|w| (99_000..=101_000).contains(&(w[1] - w[0])))
-        );
+        assert!(times.windows(2).all(|w| (99_000..=101_000).contains(&(w[1] - w[0]))));
     }
 
     #[test]

@@ -16,11 +16,7 @@ impl Picture {
         let luma = (width * height) as usize;
         let mut data = vec![16; luma * 3 / 2];
         data[luma..].fill(128);
-        Self {
-            width,
-            height,
-            data,
-        }
+        Self { width, height, data }
     }
 
     fn luma(&self) -> usize {
@@ -61,9 +57,7 @@ impl Pool {
     /// A copy of `like`, in memory used before where there is some.
     pub fn copy(&self, like: &Picture) -> Arc<Picture> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = kept
-            .iter_mut()
-            .find_map(|picture| Arc::get_mut(picture).is_some().then_some(picture));
+        let free = kept.iter_mut().find_map(|picture| Arc::get_mut(picture).is_some().then_some(picture));
         if let Some(picture) = free {
             if let Some(own) = Arc::get_mut(picture) {
                 own.clone_from(like);

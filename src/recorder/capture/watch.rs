@@ -16,8 +16,7 @@ use x11rb::protocol::composite::{ConnectionExt as _, Redirect};
 use x11rb::protocol::damage::{ConnectionExt as _, Damage, ReportLevel};
 use x11rb::protocol::xfixes::ConnectionExt as _;
 use x11rb::protocol::xproto::{
-    ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt as _, EventMask, MapState, Window,
-    WindowClass,
+    ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt as _, EventMask, MapState, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -98,17 +97,11 @@ impl Capture {
         };
         watcher.prepare()?;
         let own_wake = Arc::clone(&wake);
-        let thread = std::thread::Builder::new()
-            .name("capture".into())
-            .spawn(move || {
-                let end = watcher.run(&own_wake, &wished, &mut tell);
-                tell(CaptureEvent::Ended(end.err()));
-            })?;
-        Ok(Self {
-            wishes,
-            wake,
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name("capture".into()).spawn(move || {
+            let end = watcher.run(&own_wake, &wished, &mut tell);
+            tell(CaptureEvent::Ended(end.err()));
+        })?;
+        Ok(Self { wishes, wake, thread: Some(thread) })
     }
 
     /// Asks for a picture of the page as it is now.
@@ -158,18 +151,12 @@ impl Watcher {
         connection.composite_query_version(0, 4)?.reply()?;
         // Each window is drawn into memory of its own: whatever lies over Chrome's page window
         // (a bubble, a dialog, a pop-up) never gets into the picture.
-        connection
-            .composite_redirect_subwindows(self.root, Redirect::MANUAL)?
-            .check()?;
+        connection.composite_redirect_subwindows(self.root, Redirect::MANUAL)?.check()?;
         let watch = ChangeWindowAttributesAux::new().event_mask(EventMask::SUBSTRUCTURE_NOTIFY);
-        connection
-            .change_window_attributes(self.root, &watch)?
-            .check()?;
+        connection.change_window_attributes(self.root, &watch)?.check()?;
         // Out of the way, so that nothing on the page looks hovered.
         let (x, y) = (self.picture.width as i16, self.picture.height as i16);
-        connection
-            .warp_pointer(x11rb::NONE, self.root, 0, 0, 0, 0, x, y)?
-            .check()?;
+        connection.warp_pointer(x11rb::NONE, self.root, 0, 0, 0, 0, x, y)?.check()?;
         let windows = connection.query_tree(self.root)?.reply()?.children;
         for window in windows {
             self.consider(window)?;
@@ -233,19 +220,11 @@ impl Watcher {
         let Some(target) = &self.target else {
             return Ok(());
         };
-        let rows = if self.wished {
-            Rows::all(self.picture.height)
-        } else {
-            self.changed
-        };
+        let rows = if self.wished { Rows::all(self.picture.height) } else { self.changed };
         // Before the read: what changes from here on counts for the next picture.
-        self.connection
-            .damage_subtract(target.damage, x11rb::NONE, x11rb::NONE)?;
+        self.connection.damage_subtract(target.damage, x11rb::NONE, x11rb::NONE)?;
         let at_us = now_us();
-        match self
-            .grabber
-            .read(&self.connection, target.window, rows, &mut self.picture)
-        {
+        match self.grabber.read(&self.connection, target.window, rows, &mut self.picture) {
             // The window may go away at any time; its event is on the way.
             Err(CaptureError::Reply(ReplyError::X11Error(error))) => {
                 tracing::debug!(?error, "no picture");
@@ -258,35 +237,23 @@ impl Watcher {
         self.pace.taken(at_us);
         self.changed = Rows::NONE;
         self.wished = false;
-        tell(CaptureEvent::Frame(Frame {
-            at_us,
-            picture: self.pool.copy(&self.picture),
-        }));
+        tell(CaptureEvent::Frame(Frame { at_us, picture: self.pool.copy(&self.picture) }));
         Ok(())
     }
 
-    fn handle(
-        &mut self,
-        event: &Event,
-        tell: &mut dyn FnMut(CaptureEvent),
-    ) -> Result<(), CaptureError> {
-        let is_target =
-            |target: &Option<Target>, window| target.as_ref().is_some_and(|t| t.window == window);
+    fn handle(&mut self, event: &Event, tell: &mut dyn FnMut(CaptureEvent)) -> Result<(), CaptureError> {
+        let is_target = |target: &Option<Target>, window| target.as_ref().is_some_and(|t| t.window == window);
         match event {
             Event::DamageNotify(notify) if is_target(&self.target, notify.drawable) => {
                 let area = notify.area;
-                self.changed =
-                    self.changed
-                        .with(area.y.into(), area.height.into(), self.picture.height);
+                self.changed = self.changed.with(area.y.into(), area.height.into(), self.picture.height);
             }
             Event::MapNotify(notify) => self.consider(notify.window)?,
             Event::ConfigureNotify(notify) if is_target(&self.target, notify.window) => {
                 self.check_size((notify.width.into(), notify.height.into()), tell)?;
             }
             Event::UnmapNotify(notify) if is_target(&self.target, notify.window) => self.lose(tell),
-            Event::DestroyNotify(notify) if is_target(&self.target, notify.window) => {
-                self.lose(tell)
-            }
+            Event::DestroyNotify(notify) if is_target(&self.target, notify.window) => self.lose(tell),
             _ => {}
         }
         Ok(())
@@ -318,38 +285,22 @@ impl Watcher {
             return Ok(());
         }
         let damage = self.connection.generate_id()?;
-        self.connection
-            .damage_create(damage, window, ReportLevel::BOUNDING_BOX)?
-            .check()?;
-        self.target = Some(Target {
-            window,
-            damage,
-            full_size: false,
-        });
+        self.connection.damage_create(damage, window, ReportLevel::BOUNDING_BOX)?.check()?;
+        self.target = Some(Target { window, damage, full_size: false });
         // Chrome makes its window a pixel smaller than the screen where there is no window
         // manager. Asking for the size also makes the server tell us the size it has.
         let (width, height) = (self.picture.width, self.picture.height);
-        let place = ConfigureWindowAux::new()
-            .x(0)
-            .y(0)
-            .width(width)
-            .height(height);
+        let place = ConfigureWindowAux::new().x(0).y(0).width(width).height(height);
         self.connection.configure_window(window, &place)?.check()?;
         if (u32::from(geometry.width), u32::from(geometry.height)) == (width, height) {
             // An unchanged window gets no event, so another size in between makes one.
-            self.connection
-                .configure_window(window, &ConfigureWindowAux::new().width(width + 1))?
-                .check()?;
+            self.connection.configure_window(window, &ConfigureWindowAux::new().width(width + 1))?.check()?;
             self.connection.configure_window(window, &place)?.check()?;
         }
         Ok(())
     }
 
-    fn check_size(
-        &mut self,
-        size: (u32, u32),
-        tell: &mut dyn FnMut(CaptureEvent),
-    ) -> Result<(), CaptureError> {
+    fn check_size(&mut self, size: (u32, u32), tell: &mut dyn FnMut(CaptureEvent)) -> Result<(), CaptureError> {
         let wanted = (self.picture.width, self.picture.height);
         let Some(target) = &mut self.target else {
             return Ok(());
@@ -361,11 +312,7 @@ impl Watcher {
             }
         } else if target.full_size {
             // Chrome changed its mind (full screen does that); the picture keeps its size.
-            let place = ConfigureWindowAux::new()
-                .x(0)
-                .y(0)
-                .width(wanted.0)
-                .height(wanted.1);
+            let place = ConfigureWindowAux::new().x(0).y(0).width(wanted.0).height(wanted.1);
             self.connection.configure_window(target.window, &place)?;
         }
         Ok(())

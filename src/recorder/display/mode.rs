@@ -36,13 +36,7 @@ impl Mode {
             htotal = htotal * 5 / 4;
             vtotal = vtotal * 5 / 4;
         }
-        Self {
-            width,
-            height,
-            hz,
-            htotal,
-            vtotal,
-        }
+        Self { width, height, hz, htotal, vtotal }
     }
 
     /// The name under which RandR lists it.
@@ -78,10 +72,7 @@ mod tests {
     #[test]
     fn refresh_is_a_multiple_of_the_frame_rate_and_never_below_24() {
         let hz = |rate| Mode::choose(1280, 720, rate).hz;
-        assert_eq!(
-            [hz(1), hz(10), hz(15), hz(24), hz(25), hz(30), hz(60)],
-            [24, 30, 30, 24, 25, 30, 60]
-        );
+        assert_eq!([hz(1), hz(10), hz(15), hz(24), hz(25), hz(30), hz(60)], [24, 30, 30, 24, 25, 30, 60]);
     }
 
     #[test]
@@ -89,8 +80,7 @@ mod tests {
         for (width, height) in [(16, 16), (64, 64), (1280, 720), (2560, 2560), (2560, 16)] {
             for rate in 1..=60 {
                 let mode = Mode::choose(width, height, rate);
-                let khz =
-                    u64::from(mode.htotal) * u64::from(mode.vtotal) * u64::from(mode.hz) / 1000;
+                let khz = u64::from(mode.htotal) * u64::from(mode.vtotal) * u64::from(mode.hz) / 1000;
                 assert!(CLOCK_KHZ.contains(&khz), "{mode}: {khz} kHz");
                 assert!(mode.htotal < 16_384 && mode.vtotal < 16_384, "{mode}");
             }

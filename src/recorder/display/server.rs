@@ -57,10 +57,7 @@ pub struct Address {
 impl Address {
     /// DISPLAY and XAUTHORITY for a child.
     pub fn environment(&self) -> [(&'static str, String); 2] {
-        [
-            ("DISPLAY", format!(":{}", self.number)),
-            ("XAUTHORITY", self.authority.display().to_string()),
-        ]
+        [("DISPLAY", format!(":{}", self.number)), ("XAUTHORITY", self.authority.display().to_string())]
     }
 
     fn socket(&self) -> PathBuf {
@@ -71,14 +68,9 @@ impl Address {
     pub fn connect(&self) -> Result<(RustConnection, usize), DisplayError> {
         let protocol = |e: &dyn std::fmt::Display| DisplayError::Protocol(e.to_string());
         let (stream, _) = DefaultStream::from_unix_stream(UnixStream::connect(self.socket())?)?;
-        RustConnection::connect_to_stream_with_auth_info(
-            stream,
-            0,
-            AUTH_NAME.to_vec(),
-            self.cookie.to_vec(),
-        )
-        .map(|connection| (connection, 0))
-        .map_err(|e| protocol(&e))
+        RustConnection::connect_to_stream_with_auth_info(stream, 0, AUTH_NAME.to_vec(), self.cookie.to_vec())
+            .map(|connection| (connection, 0))
+            .map_err(|e| protocol(&e))
     }
 }
 
@@ -97,11 +89,7 @@ impl Display {
         }
     }
 
-    async fn start_kind(
-        workplace: &Workplace,
-        mode: Mode,
-        kind: DisplayKind,
-    ) -> Result<Self, DisplayError> {
+    async fn start_kind(workplace: &Workplace, mode: Mode, kind: DisplayKind) -> Result<Self, DisplayError> {
         let cookie = *uuid::Uuid::new_v4().as_bytes();
         let authority = workplace.file("x", "authority", &authority_file(&cookie))?;
         let mut child = match kind {
@@ -114,22 +102,13 @@ impl Display {
             BufReader::new(stdout).read_line(&mut line).await?;
             Ok(line)
         });
-        let number =
-            line.await?.trim().parse().map_err(|_| {
-                DisplayError::Protocol("it did not tell its display number".to_owned())
-            })?;
-        let address = Address {
-            number,
-            cookie,
-            authority,
-        };
-        let display = Self {
-            child,
-            kind,
-            mode,
-            fallback: None,
-            address,
-        };
+        let number = line
+            .await?
+            .trim()
+            .parse()
+            .map_err(|_| DisplayError::Protocol("it did not tell its display number".to_owned()))?;
+        let address = Address { number, cookie, authority };
+        let display = Self { child, kind, mode, fallback: None, address };
         display.check()?;
         Ok(display)
     }
@@ -143,30 +122,17 @@ impl Display {
         let protocol = |e: &dyn std::fmt::Display| DisplayError::Protocol(e.to_string());
         let (connection, screen) = self.address.connect()?;
         let root = connection.setup().roots[screen].root;
-        let resources = connection
-            .randr_get_screen_resources(root)
-            .map_err(|e| protocol(&e))?;
+        let resources = connection.randr_get_screen_resources(root).map_err(|e| protocol(&e))?;
         let resources = resources.reply().map_err(|e| protocol(&e))?;
         let setup = &connection.setup().roots[screen];
-        let (width, height) = (
-            u32::from(setup.width_in_pixels),
-            u32::from(setup.height_in_pixels),
-        );
+        let (width, height) = (u32::from(setup.width_in_pixels), u32::from(setup.height_in_pixels));
         let asked = self.mode.name();
         let mut shown = format!("{width}x{height}");
         let mut right = (width, height) == (self.mode.width, self.mode.height);
         if self.kind == DisplayKind::Xorg {
             let current = resources.crtcs.iter().find_map(|crtc| {
-                let info = connection
-                    .randr_get_crtc_info(*crtc, resources.config_timestamp)
-                    .ok()?
-                    .reply()
-                    .ok()?;
-                resources
-                    .modes
-                    .iter()
-                    .find(|mode| mode.id == info.mode)
-                    .copied()
+                let info = connection.randr_get_crtc_info(*crtc, resources.config_timestamp).ok()?.reply().ok()?;
+                resources.modes.iter().find(|mode| mode.id == info.mode).copied()
             });
             if let Some(mode) = current {
                 let total = f64::from(mode.htotal) * f64::from(mode.vtotal);
@@ -175,11 +141,7 @@ impl Display {
                 right &= (hz - f64::from(self.mode.hz)).abs() < 0.5;
             }
         }
-        if right {
-            Ok(())
-        } else {
-            Err(DisplayError::WrongMode { asked, got: shown })
-        }
+        if right { Ok(()) } else { Err(DisplayError::WrongMode { asked, got: shown }) }
     }
 }
 
@@ -192,27 +154,13 @@ impl Drop for Display {
 }
 
 fn xorg(workplace: &Workplace, mode: Mode, authority: &Path) -> Result<Child, DisplayError> {
-    let program = find_program(&["/usr/lib/xorg/Xorg", "/usr/libexec/Xorg", "Xorg"])
-        .ok_or(DisplayError::Missing)?;
+    let program = find_program(&["/usr/lib/xorg/Xorg", "/usr/libexec/Xorg", "Xorg"]).ok_or(DisplayError::Missing)?;
     let config = workplace.file("x", "xorg.conf", config_file(mode).as_bytes())?;
     let folder = workplace.folder("x")?;
     let mut recipe = Recipe::new("Xorg", &program, &folder, workplace.identity);
     let command = recipe.command();
-    command.args([
-        "-displayfd",
-        "1",
-        "-noreset",
-        "-nolisten",
-        "tcp",
-        "-novtswitch",
-        "-sharevts",
-        "-keeptty",
-    ]);
-    command
-        .arg("-auth")
-        .arg(authority)
-        .arg("-config")
-        .arg(config);
+    command.args(["-displayfd", "1", "-noreset", "-nolisten", "tcp", "-novtswitch", "-sharevts", "-keeptty"]);
+    command.arg("-auth").arg(authority).arg("-config").arg(config);
     command.arg("-logfile").arg(folder.join("server.log"));
     command.stdout(Stdio::piped());
     Ok(recipe.spawn()?)
@@ -220,26 +168,10 @@ fn xorg(workplace: &Workplace, mode: Mode, authority: &Path) -> Result<Child, Di
 
 fn xvfb(workplace: &Workplace, mode: Mode, authority: &Path) -> Result<Child, DisplayError> {
     let program = find_program(&["Xvfb"]).ok_or(DisplayError::Missing)?;
-    let mut recipe = Recipe::new(
-        "Xvfb",
-        &program,
-        &workplace.folder("x")?,
-        workplace.identity,
-    );
+    let mut recipe = Recipe::new("Xvfb", &program, &workplace.folder("x")?, workplace.identity);
     let command = recipe.command();
-    command.args([
-        "-displayfd",
-        "1",
-        "-noreset",
-        "-nolisten",
-        "tcp",
-        "-screen",
-        "0",
-    ]);
-    command
-        .arg(format!("{}x{}x24", mode.width, mode.height))
-        .arg("-auth")
-        .arg(authority);
+    command.args(["-displayfd", "1", "-noreset", "-nolisten", "tcp", "-screen", "0"]);
+    command.arg(format!("{}x{}x24", mode.width, mode.height)).arg("-auth").arg(authority);
     command.stdout(Stdio::piped());
     Ok(recipe.spawn()?)
 }

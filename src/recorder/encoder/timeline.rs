@@ -30,6 +30,14 @@ impl Timeline {
         self.stretches.back().is_some_and(|stretch| stretch.to.is_none())
     }
 
+    /// Recording begins (again) at this time and this place in the video.
+    pub fn join_at(&mut self, at: i64, place: i64) {
+        if !self.is_running() {
+            self.end = place;
+            self.join(at);
+        }
+    }
+
     /// Recording begins (again) at this time; the place in the video it has.
     pub fn join(&mut self, at: i64) -> i64 {
         if !self.is_running() {
@@ -57,6 +65,13 @@ impl Timeline {
         let stretch = self.stretches.iter().rev().find(|stretch| at >= stretch.from)?;
         let inside = stretch.to.is_none_or(|to| at < to);
         inside.then(|| stretch.video + (at - stretch.from))
+    }
+
+    /// The time at which a place of the video was recorded; the later one at a cut.
+    pub fn time_of(&self, place: i64) -> Option<i64> {
+        let stretch = self.stretches.iter().rev().find(|stretch| place >= stretch.video)?;
+        let at = stretch.from + (place - stretch.video);
+        Some(stretch.to.map_or(at, |to| at.min(to)))
     }
 
     /// The recorded parts of a time span, in order: `(from, to)`.

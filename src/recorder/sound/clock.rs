@@ -61,10 +61,7 @@ mod tests {
             let late = if i % 7 == 0 { 9_000 } else { 300 };
             let first = clock.arrive(1_000_000 + (i + 1) * 10_000 + late, 480);
             if i > 10 {
-                assert!(
-                    (first - (1_000_300 + i * 10_000)).abs() < 400,
-                    "{i}: {first}"
-                );
+                assert!((first - (1_000_300 + i * 10_000)).abs() < 400, "{i}: {first}");
             }
         }
     }

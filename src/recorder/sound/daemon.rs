@@ -35,10 +35,7 @@ pub struct Sound {
 
 impl Sound {
     /// Starts the daemon and joins its sink; `tell` gets the sound from now on.
-    pub async fn start(
-        workplace: &Workplace,
-        tell: impl FnMut(Chunk) + Send + 'static,
-    ) -> Result<Self, SoundError> {
+    pub async fn start(workplace: &Workplace, tell: impl FnMut(Chunk) + Send + 'static) -> Result<Self, SoundError> {
         let program = find_program(&["pulseaudio"]).ok_or(SoundError::Missing)?;
         let folder = workplace.folder("pulse")?;
         let socket = folder.join("socket");
@@ -54,29 +51,18 @@ impl Sound {
             "--realtime=no",
             "--log-target=stderr",
         ]);
-        recipe.command().arg("-L").arg(format!(
-            "module-null-sink sink_name={SINK} rate={SAMPLE_RATE} channels=2"
-        ));
+        recipe.command().arg("-L").arg(format!("module-null-sink sink_name={SINK} rate={SAMPLE_RATE} channels=2"));
         // Only this recording's user can reach the socket, by the mode of its folder.
-        recipe.command().arg("-L").arg(format!(
-            "module-native-protocol-unix socket={} auth-anonymous=1",
-            socket.display()
-        ));
+        recipe
+            .command()
+            .arg("-L")
+            .arg(format!("module-native-protocol-unix socket={} auth-anonymous=1", socket.display()));
         let mut child = recipe.spawn()?;
-        child
-            .ready(READY, crate::recorder::files::appears(&socket))
-            .await?;
-        let monitor = child.ready(READY, async {
-            join(&socket, tell)
-                .await
-                .map_err(|error| io::Error::other(error.to_string()))
-        });
+        child.ready(READY, crate::recorder::files::appears(&socket)).await?;
+        let monitor = child
+            .ready(READY, async { join(&socket, tell).await.map_err(|error| io::Error::other(error.to_string())) });
         let monitor = monitor.await?;
-        Ok(Self {
-            child,
-            socket,
-            _monitor: monitor,
-        })
+        Ok(Self { child, socket, _monitor: monitor })
     }
 
     /// PULSE_SERVER for a child.
