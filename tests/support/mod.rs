@@ -104,11 +104,18 @@ fn feed(out: impl Write, stretch: Stretch) -> io::Result<()> {
     let origin = us_of(stretch.from);
     let mut next_frame = (origin * stretch.fps).div_euclid(1_000_000);
     let mut at = stretch.from;
+    let mut first = true;
     while at < stretch.to {
         let count = 480.min(stretch.to - at);
         // The first picture is at the stretch's start; the others are on the frame grid.
         while next_frame * 1_000_000 / stretch.fps < us_of(at + count) {
             let us = (next_frame * 1_000_000 / stretch.fps).max(origin);
+            // Less than half a frame after the first one there is none: as the recorder does.
+            if !first && us - origin < 500_000 / stretch.fps {
+                next_frame += 1;
+                continue;
+            }
+            first = false;
             let [y, u, v] = picture(us);
             feed.write_video(us - origin, &y, &u, &v)?;
             next_frame += 1;
