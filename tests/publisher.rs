@@ -25,15 +25,25 @@ struct Session {
 
 impl Session {
     fn new() -> Self {
-        Session { folder: tempfile::tempdir().unwrap(), parts: Vec::new() }
+        Session {
+            folder: tempfile::tempdir().unwrap(),
+            parts: Vec::new(),
+        }
     }
 
     fn add(&mut self, bytes: &[u8], start: i64, end: Option<i64>) -> PathBuf {
-        let name = PartName { run: RunNumber(1), part: self.parts.len() as u32 + 1 };
+        let name = PartName {
+            run: RunNumber(1),
+            part: self.parts.len() as u32 + 1,
+        };
         let path = self.folder.path().join(name.to_string());
         write(&path, bytes);
         let us = |sample| us_of(sample) as u64;
-        self.parts.push(MediaPart { name, start_us: us(start), end_us: end.map(us) });
+        self.parts.push(MediaPart {
+            name,
+            start_us: us(start),
+            end_us: end.map(us),
+        });
         path
     }
 
@@ -51,7 +61,12 @@ impl Session {
     }
 
     fn try_finish(&self, kind: Kind) -> Result<Option<Finished>, PublishError> {
-        let order = Order { name: "video", kind, thumbnail: false, contact_sheet: false };
+        let order = Order {
+            name: "video",
+            kind,
+            thumbnail: false,
+            contact_sheet: false,
+        };
         let open = |name: PartName| -> io::Result<File> {
             File::open(self.folder.path().join(name.to_string()))
         };
@@ -60,13 +75,20 @@ impl Session {
 
     fn mp4(&self) -> PathBuf {
         let made = self.try_finish(Kind::Mp4).unwrap().unwrap();
-        assert_eq!(fs::read_dir(self.output()).unwrap().count(), 1, "nothing else is left");
+        assert_eq!(
+            fs::read_dir(self.output()).unwrap().count(),
+            1,
+            "nothing else is left"
+        );
         assert_decodes_silently(&made.files[0]);
         made.files[0].clone()
     }
 
     fn hls(&self, segment_seconds: u32, encryption: Option<HlsEncryption>) -> Vec<PathBuf> {
-        let kind = Kind::Hls(HlsSettings { segment_seconds, encryption });
+        let kind = Kind::Hls(HlsSettings {
+            segment_seconds,
+            encryption,
+        });
         self.try_finish(kind).unwrap().unwrap().files
     }
 }
@@ -77,14 +99,27 @@ fn grid(seconds: f64) -> i64 {
 }
 
 fn stretch(from: i64, to: i64) -> Stretch {
-    Stretch { from, to, ..Stretch::seconds(0, 0) }
+    Stretch {
+        from,
+        to,
+        ..Stretch::seconds(0, 0)
+    }
 }
 
 fn ffmpeg_stdout(path: &Path, before: &[&str], args: &[&str]) -> Vec<u8> {
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin"]).args(before).arg("-i").arg(path).args(args);
+    command
+        .args(["-v", "error", "-nostdin"])
+        .args(before)
+        .arg("-i")
+        .arg(path)
+        .args(args);
     let out = command.output().unwrap();
-    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     out.stdout
 }
 
@@ -92,7 +127,10 @@ fn ffmpeg_stdout(path: &Path, before: &[&str], args: &[&str]) -> Vec<u8> {
 fn decoded_sound(path: &Path) -> Vec<i16> {
     let args = ["-map", "0:a", "-f", "s16le", "-ac", "2", "pipe:1"];
     let bytes = ffmpeg_stdout(path, &["-allowed_extensions", "ALL"][..0], &args);
-    bytes.chunks_exact(4).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    bytes
+        .chunks_exact(4)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
 }
 
 /// Where beeps begin, in samples: loud after 50 ms of quiet.
@@ -115,7 +153,14 @@ fn beeps(sound: &[i16]) -> Vec<usize> {
 /// The times in seconds at which the picture turns white.
 fn flashes(path: &Path) -> Vec<f64> {
     let frames = frame_times(path);
-    let args = ["-map", "0:v", "-fps_mode", "passthrough", "-vf", "scale=1:1:flags=area"];
+    let args = [
+        "-map",
+        "0:v",
+        "-fps_mode",
+        "passthrough",
+        "-vf",
+        "scale=1:1:flags=area",
+    ];
     let out = ["-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"];
     let grey = ffmpeg_stdout(path, &[], &[&args[..], &out[..]].concat());
     assert_eq!(grey.len(), frames.len());
@@ -127,19 +172,31 @@ fn flashes(path: &Path) -> Vec<f64> {
 fn frame_times(path: &Path) -> Vec<f64> {
     let args = ["-select_streams", "v", "-show_entries", "frame=pts_time"];
     let said = probe(path, &args);
-    said.lines().filter_map(|line| line.strip_prefix("pts_time=")?.parse().ok()).collect()
+    said.lines()
+        .filter_map(|line| line.strip_prefix("pts_time=")?.parse().ok())
+        .collect()
 }
 
 fn assert_in_sync(path: &Path, seconds: usize) {
     let beeps = beeps(&decoded_sound(path));
     let flashes = flashes(path);
-    assert_eq!((beeps.len(), flashes.len()), (seconds, seconds), "{beeps:?} {flashes:?}");
+    assert_eq!(
+        (beeps.len(), flashes.len()),
+        (seconds, seconds),
+        "{beeps:?} {flashes:?}"
+    );
     for second in 0..seconds {
         let beep = beeps[second] as f64 / 48_000.0 - second as f64;
         // An encoder's start blurs 21 ms; elsewhere the beep is found within a few.
-        assert!((-0.022..0.022).contains(&beep), "beep {second} is {beep} s off");
+        assert!(
+            (-0.022..0.022).contains(&beep),
+            "beep {second} is {beep} s off"
+        );
         let flash = flashes[second] - second as f64;
-        assert!((-0.002..0.036).contains(&flash), "flash {second} is {flash} s off");
+        assert!(
+            (-0.002..0.036).contains(&flash),
+            "flash {second} is {flash} s off"
+        );
     }
 }
 
@@ -155,7 +212,10 @@ fn boxes(path: &Path) -> Vec<String> {
 }
 
 fn has(path: &Path, bytes: &[u8]) -> bool {
-    fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes)
+    fs::read(path)
+        .unwrap()
+        .windows(bytes.len())
+        .any(|window| window == bytes)
 }
 
 #[test]
@@ -185,7 +245,10 @@ fn a_restarted_encoder_joins_to_the_sample() {
 #[test]
 fn twenty_parts_stay_in_sync() {
     let edges: Vec<i64> = (0..=20).map(|index| grid(index as f64 * 0.77)).collect();
-    let stretches: Vec<_> = edges.windows(2).map(|pair| stretch(pair[0], pair[1])).collect();
+    let stretches: Vec<_> = edges
+        .windows(2)
+        .map(|pair| stretch(pair[0], pair[1]))
+        .collect();
     let session = Session::recorded(&stretches);
     let mp4 = session.mp4();
     assert_eq!(decoded_sound(&mp4).len() as i64, edges[20]);
@@ -224,13 +287,19 @@ fn what_the_journal_tells_and_the_part_lacks_is_silent() {
     let sound = decoded_sound(&made.files[0]);
     assert_eq!(sound.len() as i64, end);
     let beeps = beeps(&sound);
-    assert!(beeps.iter().any(|beep| beep.abs_diff(4 * 48_000) < 500), "{beeps:?}");
+    assert!(
+        beeps.iter().any(|beep| beep.abs_diff(4 * 48_000) < 500),
+        "{beeps:?}"
+    );
 }
 
 #[test]
 fn a_still_page_lasts_as_long_as_its_sound() {
     let end = grid(12.4);
-    let session = Session::recorded(&[Stretch { fps: 1, ..stretch(0, end) }]);
+    let session = Session::recorded(&[Stretch {
+        fps: 1,
+        ..stretch(0, end)
+    }]);
     let mp4 = session.mp4();
     assert_eq!(frame_times(&mp4).len(), 13);
     let said = probe(&mp4, &["-show_entries", "stream=duration"]);
@@ -249,14 +318,26 @@ fn vp8_and_vp9_become_h264() {
         let joint = AudioGrid::OPUS.nearest(110_000);
         let mut session = Session::new();
         for (from, to) in [(0, joint), (joint, AudioGrid::OPUS.nearest(240_000))] {
-            let (tracks, packets) = encode(Stretch { codec, ..stretch(from + 312, to + 312) });
-            let late = |packet: Packet| Packet { pts_us: packet.pts_us + 6_500, ..packet };
+            let (tracks, packets) = encode(Stretch {
+                codec,
+                ..stretch(from + 312, to + 312)
+            });
+            let late = |packet: Packet| Packet {
+                pts_us: packet.pts_us + 6_500,
+                ..packet
+            };
             let packets: Vec<_> = packets.into_iter().map(late).collect();
             session.add(&write_part(&tracks, &packets), from, Some(to));
         }
         let mp4 = session.mp4();
-        let said = probe(&mp4, &["-show_entries", "stream=codec_name,color_space,duration"]);
-        assert!(said.contains("codec_name=h264") && said.contains("codec_name=aac"), "{said}");
+        let said = probe(
+            &mp4,
+            &["-show_entries", "stream=codec_name,color_space,duration"],
+        );
+        assert!(
+            said.contains("codec_name=h264") && said.contains("codec_name=aac"),
+            "{said}"
+        );
         assert!(said.contains("color_space=bt709"), "{said}");
         assert_in_sync(&mp4, 5);
     }
@@ -267,7 +348,11 @@ fn check_playlist(files: &[PathBuf], segment: f64, key_interval: f64, end: i64) 
     let text = fs::read_to_string(&files[0]).unwrap();
     let list = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
     assert!(list.end_list && list.independent_segments);
-    let durations: Vec<f64> = list.segments.iter().map(|s| f64::from(s.duration)).collect();
+    let durations: Vec<f64> = list
+        .segments
+        .iter()
+        .map(|s| f64::from(s.duration))
+        .collect();
     let longest = durations.iter().copied().fold(0.0, f64::max);
     assert!(longest <= segment + key_interval + 0.05, "{durations:?}");
     assert_eq!(list.target_duration, longest.ceil() as u64);
@@ -290,10 +375,25 @@ fn hls_is_cut_at_key_frames_and_tells_where_an_encoder_began() {
     assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
     // Each segment begins with a key frame and really lasts as long as it is said to.
     for (file, duration) in files[1..].iter().zip(&durations) {
-        let said = probe(file, &["-select_streams", "v", "-show_entries", "packet=flags,pts_time"]);
-        let flags: Vec<_> = said.lines().filter(|line| line.starts_with("flags")).collect();
+        let said = probe(
+            file,
+            &[
+                "-select_streams",
+                "v",
+                "-show_entries",
+                "packet=flags,pts_time",
+            ],
+        );
+        let flags: Vec<_> = said
+            .lines()
+            .filter(|line| line.starts_with("flags"))
+            .collect();
         assert!(flags[0].contains('K'), "{}", file.display());
-        assert!((flags.len() as f64 / 30.0 - duration).abs() < 0.07, "{} {duration}", flags.len());
+        assert!(
+            (flags.len() as f64 / 30.0 - duration).abs() < 0.07,
+            "{} {duration}",
+            flags.len()
+        );
         assert_decodes_silently(file);
     }
     assert_decodes_silently(&files[0]);
@@ -306,7 +406,10 @@ fn encrypted_segments_open_with_the_key_and_hold_no_trace_of_it() {
     let end = grid(7.0);
     let session = Session::recorded(&[stretch(0, end)]);
     let plain = session.hls(2, None);
-    let plain: Vec<Vec<u8>> = plain[1..].iter().map(|file| fs::read(file).unwrap()).collect();
+    let plain: Vec<Vec<u8>> = plain[1..]
+        .iter()
+        .map(|file| fs::read(file).unwrap())
+        .collect();
     let key = *b"sixteen bytes k!";
     let key_file = session.folder.path().join("key");
     write(&key_file, &key);
@@ -324,7 +427,15 @@ fn encrypted_segments_open_with_the_key_and_hold_no_trace_of_it() {
             let iv = iv.map_or(sequence as u128, u128::from_be_bytes);
             let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
             let out = Command::new("openssl")
-                .args(["enc", "-d", "-aes-128-cbc", "-K", &hex, "-iv", &format!("{iv:032x}")])
+                .args([
+                    "enc",
+                    "-d",
+                    "-aes-128-cbc",
+                    "-K",
+                    &hex,
+                    "-iv",
+                    &format!("{iv:032x}"),
+                ])
                 .arg("-in")
                 .arg(file)
                 .output()
@@ -335,9 +446,17 @@ fn encrypted_segments_open_with_the_key_and_hold_no_trace_of_it() {
             assert!(!has(&file.unwrap().path(), &key));
         }
         // FFmpeg reads the key by its address.
-        let before = ["-allowed_extensions", "ALL", "-protocol_whitelist", "file,crypto"];
+        let before = [
+            "-allowed_extensions",
+            "ALL",
+            "-protocol_whitelist",
+            "file,crypto",
+        ];
         let args = ["-map", "0:a", "-f", "s16le", "pipe:1"];
-        assert_eq!(ffmpeg_stdout(&files[0], &before, &args).len() as i64, end * 4);
+        assert_eq!(
+            ffmpeg_stdout(&files[0], &before, &args).len() as i64,
+            end * 4
+        );
     }
 }
 
@@ -368,21 +487,38 @@ fn what_is_no_part_is_refused_by_name() {
     // A forged journal.
     let mut session = Session::new();
     session.add(&part(stretch(0, grid(1.0))), 0, Some(grid(7200.0)));
-    assert!(matches!(session.try_finish(Kind::Mp4), Err(PublishError::Timeline { .. })));
+    assert!(matches!(
+        session.try_finish(Kind::Mp4),
+        Err(PublishError::Timeline { .. })
+    ));
 }
 
 #[test]
 fn pictures_are_made_on_request() {
     let session = Session::recorded(&[stretch(0, grid(9.0))]);
-    let order = Order { name: "v", kind: Kind::Mp4, thumbnail: true, contact_sheet: true };
+    let order = Order {
+        name: "v",
+        kind: Kind::Mp4,
+        thumbnail: true,
+        contact_sheet: true,
+    };
     let open = |name: PartName| File::open(session.folder.path().join(name.to_string()));
-    let made = finish(&session.parts, &open, &session.output(), &order, &mut |_| {});
+    let made = finish(
+        &session.parts,
+        &open,
+        &session.output(),
+        &order,
+        &mut |_| {},
+    );
     let made = made.unwrap().unwrap();
     let size = |path: &Path| {
         let said = probe(path, &["-show_entries", "stream=codec_name,width,height"]);
         said.replace('\n', " ")
     };
-    assert_eq!(size(&made.pictures[0]), "codec_name=mjpeg width=160 height=96 ");
+    assert_eq!(
+        size(&made.pictures[0]),
+        "codec_name=mjpeg width=160 height=96 "
+    );
     let sheet = size(&made.pictures[1]);
     assert!(sheet.starts_with("codec_name=png width=1300"), "{sheet}");
 }
@@ -393,7 +529,10 @@ fn ten_minutes_are_finished_within_two_seconds() {
     let length = grid(30.0);
     let (tracks, mut packets) = encode(stretch(0, length));
     // As heavy as a busy page: filler units (NAL type 12) that decoders skip.
-    for packet in packets.iter_mut().filter(|packet| packet.track == TrackKind::Video) {
+    for packet in packets
+        .iter_mut()
+        .filter(|packet| packet.track == TrackKind::Video)
+    {
         let filler = 5_000u32;
         packet.data.extend(filler.to_be_bytes());
         packet.data.push(12);
@@ -412,5 +551,8 @@ fn ten_minutes_are_finished_within_two_seconds() {
     println!("ten minutes, {} MB: finished in {took:?}", size / 1_000_000);
     assert_eq!(made.duration_us, us_of(20 * length));
     assert!(size > 80_000_000);
-    assert!(took.as_secs_f64() < if cfg!(debug_assertions) { 6.0 } else { 2.0 }, "{took:?}");
+    assert!(
+        took.as_secs_f64() < if cfg!(debug_assertions) { 6.0 } else { 2.0 },
+        "{took:?}"
+    );
 }

@@ -53,14 +53,22 @@ pub fn finish(
     order: &Order<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Finished>, PublishError> {
-    let Some(spliced) = plan(parts, open)? else { return Ok(None) };
+    let Some(spliced) = plan(parts, open)? else {
+        return Ok(None);
+    };
     fs::create_dir_all(output).map_err(PublishError::io("make the output folder"))?;
     let transcoded = transcode::is_needed(&spliced)
         .then(|| Transcoded::make(&spliced, open, output, progress))
         .transpose()?;
     match &transcoded {
         None => make(&spliced, open, output, order, progress),
-        Some(one) => make(&one.plan, &|_| File::open(&one.path), output, order, progress),
+        Some(one) => make(
+            &one.plan,
+            &|_| File::open(&one.path),
+            output,
+            order,
+            progress,
+        ),
     }
     .map(Some)
 }
@@ -88,7 +96,12 @@ fn make(
     if order.contact_sheet {
         pictures.push(pictures::contact_sheet(plan, open, output, order.name)?);
     }
-    Ok(Finished { files, pictures, duration_us: plan.duration_us(), warnings })
+    Ok(Finished {
+        files,
+        pictures,
+        duration_us: plan.duration_us(),
+        warnings,
+    })
 }
 
 /// The recording as one part of H.264 and AAC; its file goes when this does.
@@ -108,13 +121,24 @@ impl Transcoded {
         let folder = WorkFolder::create(output, ".transcoded")?;
         let mut report = Report::new(progress, Stage::Transcoding, spliced.duration_us());
         let path = transcode::transcode(spliced, open, folder.path(), &mut report)?;
-        let name = PartName { run: RunNumber(0), part: 0 };
+        let name = PartName {
+            run: RunNumber(0),
+            part: 0,
+        };
         // The encoder fills its last packet up; the video ends where it did.
         let end_us = Some(spliced.duration_us() as u64);
-        let whole = MediaPart { name, start_us: 0, end_us };
+        let whole = MediaPart {
+            name,
+            start_us: 0,
+            end_us,
+        };
         let made = plan(&[whole], &|_| File::open(&path))?;
         let what = "the transcoded part holds nothing";
         let made = made.ok_or(PublishError::Segments(what))?;
-        Ok(Transcoded { plan: made, path, _folder: folder })
+        Ok(Transcoded {
+            plan: made,
+            path,
+            _folder: folder,
+        })
     }
 }

@@ -61,7 +61,13 @@ pub(super) fn survey(
         return Err(ReadError::Unsupported("raw sound"));
     };
     let start = sample_at(start_us);
-    let mut survey = Survey { tracks, grid, end: start, key_frame: false, fresh_encoder: false };
+    let mut survey = Survey {
+        tracks,
+        grid,
+        end: start,
+        key_frame: false,
+        fresh_encoder: false,
+    };
     let mut first_sound = true;
     loop {
         let packet = match reader.next_packet() {

@@ -31,7 +31,14 @@ pub(super) fn thumbnail(
         chosen.push(frame);
     }
     let filter = format!("thumbnail=n={}", chosen.len().max(2));
-    make("making the thumbnail", plan, output, &path, &filter, &chosen)?;
+    make(
+        "making the thumbnail",
+        plan,
+        output,
+        &path,
+        &filter,
+        &chosen,
+    )?;
     Ok(path)
 }
 
@@ -50,7 +57,9 @@ pub(super) fn contact_sheet(
     // The last key frame before each place.
     while let Some(frame) = frames.next()? {
         if let Some(before) = last.replace(frame)
-            && last.as_ref().is_some_and(|frame| frame.pts_us > wanted_at(chosen.len()))
+            && last
+                .as_ref()
+                .is_some_and(|frame| frame.pts_us > wanted_at(chosen.len()))
         {
             chosen.push(before);
         }
@@ -80,12 +89,24 @@ fn make(
 ) -> Result<(), PublishError> {
     let mut target = OsString::from("file:");
     target.push(path.file_name().unwrap_or_default());
-    let arguments = ["-vf", filter, "-fps_mode", "passthrough", "-frames:v", "1", "-q:v", "3"]
-        .into_iter()
-        .chain(["-update", "1", "-f", "image2"])
-        .map(OsString::from)
-        .chain([target]);
-    let tracks = Tracks { video: Some(plan.video.clone()), audio: None };
+    let arguments = [
+        "-vf",
+        filter,
+        "-fps_mode",
+        "passthrough",
+        "-frames:v",
+        "1",
+        "-q:v",
+        "3",
+    ]
+    .into_iter()
+    .chain(["-update", "1", "-f", "image2"])
+    .map(OsString::from)
+    .chain([target]);
+    let tracks = Tracks {
+        video: Some(plan.video.clone()),
+        audio: None,
+    };
     ffmpeg::run(doing, output, arguments, &tracks, |feed| {
         for frame in frames {
             feed.write_packet(frame)?;
@@ -102,7 +123,7 @@ impl<'a> KeyFrames<'a> {
     }
 
     fn next(&mut self) -> Result<Option<Packet>, PublishError> {
-        while let Some(spliced) = self.0.next()? {
+        while let Some(spliced) = self.0.next_packet()? {
             if spliced.packet.track == TrackKind::Video && spliced.packet.key {
                 return Ok(Some(spliced.packet));
             }

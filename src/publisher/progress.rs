@@ -33,14 +33,27 @@ impl<'a> Report<'a> {
         stage: Stage,
         total_us: i64,
     ) -> Report<'a> {
-        listener(Progress { stage, done_us: 0, total_us });
-        Report { listener, stage, total_us, told_us: 0 }
+        listener(Progress {
+            stage,
+            done_us: 0,
+            total_us,
+        });
+        Report {
+            listener,
+            stage,
+            total_us,
+            told_us: 0,
+        }
     }
 
     pub(super) fn at(&mut self, done_us: i64) {
         if done_us - self.told_us >= STEP_US {
             self.told_us = done_us;
-            (self.listener)(Progress { stage: self.stage, done_us, total_us: self.total_us });
+            (self.listener)(Progress {
+                stage: self.stage,
+                done_us,
+                total_us: self.total_us,
+            });
         }
     }
 }

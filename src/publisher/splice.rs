@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::mem;
 
 use super::error::PublishError;
 use super::parameter_sets::ParameterSets;
@@ -82,11 +81,14 @@ impl<'a> Splicer<'a> {
     ///
     /// # Errors
     /// A part that is no part, or cannot be read.
-    pub fn next(&mut self) -> Result<Option<Spliced>, PublishError> {
+    pub fn next_packet(&mut self) -> Result<Option<Spliced>, PublishError> {
         loop {
             if let Some(packet) = self.take() {
                 self.held_bytes -= packet.data.len();
-                return Ok(Some(Spliced { packet, part: self.next_part.saturating_sub(1) }));
+                return Ok(Some(Spliced {
+                    packet,
+                    part: self.next_part.saturating_sub(1),
+                }));
             }
             if self.current.is_some() {
                 self.read()?;
@@ -120,7 +122,11 @@ impl<'a> Splicer<'a> {
             (self.open)(name).map_err(|source| PublishError::OpenPart { part: name, source })?;
         let reader = MatroskaReader::new(file)
             .map_err(|source| PublishError::Part { part: name, source })?;
-        let private = reader.tracks().video.as_ref().map(|video| &video.codec_private);
+        let private = reader
+            .tracks()
+            .video
+            .as_ref()
+            .map(|video| &video.codec_private);
         let parameter_sets = match private {
             Some(private)
                 if self.plan.video.codec == VideoCodec::H264
@@ -145,7 +151,9 @@ impl<'a> Splicer<'a> {
     }
 
     fn read(&mut self) -> Result<(), PublishError> {
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
         let part = current.part;
         match current.reader.next_packet() {
             Ok(Some(packet)) => match packet.track {
@@ -156,9 +164,10 @@ impl<'a> Splicer<'a> {
                 }
             },
             Ok(None) => self.leave(part),
-            Err(ReadError::Io(error)) => {
-                Err(PublishError::Part { part: part.name, source: ReadError::Io(error) })
-            }
+            Err(ReadError::Io(error)) => Err(PublishError::Part {
+                part: part.name,
+                source: ReadError::Io(error),
+            }),
             Err(error) => {
                 tracing::warn!(part = %part.name, %error, "damaged; what comes after is lost");
                 self.leave(part)
@@ -186,7 +195,10 @@ impl<'a> Splicer<'a> {
     fn fill_until(&mut self, end: i64, part: PartName) -> Result<(), PublishError> {
         let length = self.plan.grid.samples_per_packet();
         if end - self.sample > MAX_HOLE {
-            return Err(PublishError::Timeline { part, what: "lacks more than an hour of sound" });
+            return Err(PublishError::Timeline {
+                part,
+                what: "lacks more than an hour of sound",
+            });
         }
         while self.sample + length <= end {
             let pts_us = us_of(self.sample - self.plan.start());
@@ -197,7 +209,9 @@ impl<'a> Splicer<'a> {
     }
 
     fn picture(&mut self, mut packet: Packet) {
-        let Some(current) = &mut self.current else { return };
+        let Some(current) = &mut self.current else {
+            return;
+        };
         current.entered |= packet.key;
         if !current.entered {
             return;
@@ -233,7 +247,9 @@ impl<'a> Splicer<'a> {
 
     /// The part is over: its last picture and silence last until its end.
     fn leave(&mut self, part: PlannedPart) -> Result<(), PublishError> {
-        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let Some(mut current) = self.current.take() else {
+            return Ok(());
+        };
         let end_us = us_of(part.end - self.plan.start());
         if let Some(mut last) = current.picture.take() {
             let rest_us = end_us - last.pts_us;
@@ -257,20 +273,5 @@ impl<'a> Splicer<'a> {
             TrackKind::Video => self.video.push_back(packet),
             TrackKind::Audio => self.audio.push_back(packet),
         }
-    }
-}
-
-impl Iterator for Splicer<'_> {
-    type Item = Result<Spliced, PublishError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let next = Splicer::next(self).transpose();
-        if matches!(next, Some(Err(_))) {
-            self.next_part = self.plan.parts.len();
-            self.current = None;
-            mem::take(&mut self.video);
-            mem::take(&mut self.audio);
-        }
-        next
     }
 }

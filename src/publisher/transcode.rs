@@ -30,7 +30,14 @@ pub(super) fn transcode(
         .into_iter()
         .chain(video_arguments(plan.video.codec).iter().copied())
         // Keeps the sound without holes, which is what its times are counted by.
-        .chain(["-af", "aresample=async=1000:first_pts=0", "-ar", "48000", "-ac", "2"])
+        .chain([
+            "-af",
+            "aresample=async=1000:first_pts=0",
+            "-ar",
+            "48000",
+            "-ac",
+            "2",
+        ])
         .chain(["-c:a", "aac", "-b:a", "128k"])
         .chain(["-avoid_negative_ts", "disabled", "-f", "matroska", "pipe:1"]);
     let (mut ffmpeg, stdin) = Ffmpeg::start("transcoding to H.264", folder, arguments)?;
@@ -39,7 +46,7 @@ pub(super) fn transcode(
     let writer = std::thread::spawn(move || stdout.map_or(Ok(()), |out| write_part(out, file)));
     let mut splicer = Splicer::new(plan, open);
     let fed = ffmpeg::feed_all(stdin, &plan.tracks(), |feed| {
-        while let Some(spliced) = splicer.next()? {
+        while let Some(spliced) = splicer.next_packet()? {
             report.at(spliced.packet.pts_us);
             feed.write_packet(&spliced.packet)?;
         }
@@ -50,7 +57,9 @@ pub(super) fn transcode(
     ffmpeg::conclude(fed, ffmpeg)?;
     match written {
         Ok(done) => done.map(|()| path),
-        Err(_) => Err(PublishError::Segments("the transcoded part could not be written")),
+        Err(_) => Err(PublishError::Segments(
+            "the transcoded part could not be written",
+        )),
     }
 }
 
@@ -90,7 +99,10 @@ fn video_arguments(codec: VideoCodec) -> &'static [&'static str] {
 fn write_part(out: ChildStdout, file: File) -> Result<(), PublishError> {
     let failed = |source: ReadError| {
         let said = source.to_string();
-        PublishError::Ffmpeg { doing: "transcoding to H.264", said: format!("its output {said}") }
+        PublishError::Ffmpeg {
+            doing: "transcoding to H.264",
+            said: format!("its output {said}"),
+        }
     };
     let doing = "write the transcoded part";
     let mut reader = EncodedReader::new(out).map_err(failed)?;

@@ -183,8 +183,11 @@ mod tests {
         while let Some(packet) = reader.next_packet().unwrap() {
             seen.push((packet.track, packet.pts_us, packet.data.len()));
         }
-        let wanted =
-            [(TrackKind::Video, 0, 12), (TrackKind::Audio, 0, 40), (TrackKind::Video, 33_367, 12)];
+        let wanted = [
+            (TrackKind::Video, 0, 12),
+            (TrackKind::Audio, 0, 40),
+            (TrackKind::Video, 33_367, 12),
+        ];
         assert_eq!(seen, wanted);
         assert!(!reader.torn());
     }

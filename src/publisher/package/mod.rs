@@ -58,6 +58,8 @@ impl Drop for WorkFolder {
 /// Gives a finished file its name, once it is on disk.
 fn put_in_place(from: &Path, to: &Path) -> Result<(), PublishError> {
     let doing = "put a finished file in its place";
-    File::open(from).and_then(|file| file.sync_all()).map_err(PublishError::io(doing))?;
+    File::open(from)
+        .and_then(|file| file.sync_all())
+        .map_err(PublishError::io(doing))?;
     fs::rename(from, to).map_err(PublishError::io(doing))
 }

@@ -25,14 +25,23 @@ pub(in crate::publisher) fn mp4(
         .chain(["-video_track_timescale", "90000", "-use_editlist", "0"])
         .chain(["-movflags", "+faststart", "-f", "mp4", "file:video.mp4"]);
     let mut splicer = Splicer::new(plan, open);
-    ffmpeg::run("packaging the MP4", work.path(), arguments, &plan.tracks(), |feed| {
-        while let Some(spliced) = splicer.next()? {
-            report.at(spliced.packet.pts_us);
-            feed.write_packet(&spliced.packet)?;
-        }
-        Ok(())
-    })?;
+    ffmpeg::run(
+        "packaging the MP4",
+        work.path(),
+        arguments,
+        &plan.tracks(),
+        |feed| {
+            while let Some(spliced) = splicer.next_packet()? {
+                report.at(spliced.packet.pts_us);
+                feed.write_packet(&spliced.packet)?;
+            }
+            Ok(())
+        },
+    )?;
     let path = output.join(format!("{name}.mp4"));
     super::put_in_place(&work.path().join("video.mp4"), &path)?;
-    Ok(Made { files: vec![path], damaged: splicer.damaged() })
+    Ok(Made {
+        files: vec![path],
+        damaged: splicer.damaged(),
+    })
 }
