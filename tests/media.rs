@@ -180,7 +180,7 @@ fn a_torn_tail_costs_only_the_packet_it_hit() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
     fn flipped_bytes_never_panic(

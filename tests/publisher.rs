@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use panorec::media::grid::us_of;
@@ -13,8 +14,12 @@ use panorec::media::{AudioGrid, Packet, TrackKind};
 use panorec::publisher::finish::{Finished, Kind, Order, finish};
 use panorec::publisher::package::encrypt::HlsKeyBytes;
 use panorec::publisher::package::{HlsEncryption, HlsSettings};
+use panorec::publisher::plan::plan;
+use panorec::publisher::splice::Splicer;
 use panorec::publisher::{MediaPart, PublishError, usable_end};
 use panorec::session::name::{PartName, RunNumber};
+use panorec::store::{FolderStore, Store, StoreError};
+use proptest::prelude::*;
 use support::*;
 
 /// Parts on disk and what the journal would say of them.
@@ -555,4 +560,170 @@ fn ten_minutes_are_finished_within_two_seconds() {
         took.as_secs_f64() < if cfg!(debug_assertions) { 6.0 } else { 2.0 },
         "{took:?}"
     );
+}
+
+#[test]
+fn files_are_delivered_whole_also_to_another_file_system() {
+    let here = tempfile::tempdir().unwrap();
+    let far = tempfile::tempdir_in("/dev/shm").unwrap();
+    for folder in [here.path().join("."), far.path().to_owned()] {
+        let file = here.path().join("made");
+        write(&file, &[7; 300_000]);
+        write(&folder.join("video.mp4"), b"an older one");
+        let delivered = FolderStore::new(&folder)
+            .deliver(&file, "video.mp4")
+            .unwrap();
+        assert_eq!(delivered.size_bytes, 300_000);
+        assert_eq!(
+            fs::read(folder.join("video.mp4")).unwrap(),
+            vec![7; 300_000]
+        );
+        assert!(!file.exists());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_file(folder.join("video.mp4")).unwrap();
+    }
+    let file = here.path().join("made");
+    write(&file, b"x");
+    let error = FolderStore::new(here.path().join("missing"))
+        .deliver(&file, "v")
+        .unwrap_err();
+    assert!(
+        matches!(error, StoreError::Write { .. }) && file.exists(),
+        "{error}"
+    );
+}
+
+const FULL_DISK: &str = "PANOREC_TEST_FULL_DISK";
+
+/// Runs itself once more where a small file system can be mounted without being root.
+#[test]
+fn a_full_disk_is_told_and_nothing_is_lost() {
+    if let Some(small) = std::env::var_os(FULL_DISK) {
+        return fill_up(Path::new(&small));
+    }
+    let small = tempfile::tempdir().unwrap();
+    let out = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+        .arg("mount -t tmpfs -o size=64k none \"$1\" && shift && exec \"$@\"")
+        .arg("sh")
+        .arg(small.path())
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "a_full_disk_is_told_and_nothing_is_lost",
+            "--nocapture",
+        ])
+        .env(FULL_DISK, small.path())
+        .output()
+        .unwrap();
+    let said = [out.stdout, out.stderr].concat();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+fn fill_up(small: &Path) {
+    let session = Session::recorded(&[stretch(0, grid(9.0))]);
+    let order = Order {
+        name: "video",
+        kind: Kind::Mp4,
+        thumbnail: false,
+        contact_sheet: false,
+    };
+    let open = |name: PartName| File::open(session.folder.path().join(name.to_string()));
+    let kinds = [
+        Kind::Mp4,
+        Kind::Hls(HlsSettings {
+            segment_seconds: 3,
+            encryption: None,
+        }),
+    ];
+    for kind in kinds {
+        let order = Order {
+            kind,
+            ..order.clone()
+        };
+        let refused = finish(&session.parts, &open, small, &order, &mut |_| {});
+        assert!(
+            matches!(refused, Err(PublishError::DiskFull)),
+            "{refused:?}"
+        );
+        for left in fs::read_dir(small).unwrap() {
+            fs::remove_file(left.unwrap().path()).unwrap();
+        }
+    }
+    let mp4 = session.mp4();
+    let error = FolderStore::new(small)
+        .deliver(&mp4, "video.mp4")
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert!(mp4.exists());
+    assert_eq!(fs::read_dir(small).unwrap().count(), 0);
+}
+
+/// What a splice of hostile parts gives, if it gives anything, is in order.
+fn assert_spliced_in_order(parts: &[(Vec<u8>, u64, Option<u64>)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: PartName| folder.path().join(name.to_string());
+    let mut listed = Vec::new();
+    for (index, (bytes, start_us, end_us)) in parts.iter().enumerate() {
+        let name = PartName {
+            run: RunNumber(1),
+            part: index as u32,
+        };
+        write(&path(name), bytes);
+        listed.push(MediaPart {
+            name,
+            start_us: *start_us,
+            end_us: *end_us,
+        });
+    }
+    let open = |name| File::open(path(name));
+    let Ok(Some(plan)) = plan(&listed, &open) else {
+        return;
+    };
+    let mut splicer = Splicer::new(&plan, &open);
+    let mut last = [-1; 2];
+    while let Ok(Some(spliced)) = splicer.next_packet() {
+        let packet = spliced.packet;
+        let last = &mut last[packet.track as usize];
+        assert!(packet.pts_us > *last && packet.pts_us <= plan.duration_us());
+        *last = packet.pts_us;
+    }
+}
+
+fn small_part() -> &'static [u8] {
+    static PART: OnceLock<Vec<u8>> = OnceLock::new();
+    PART.get_or_init(|| {
+        part(Stretch {
+            fps: 5,
+            ..stretch(0, grid(1.0))
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+
+    #[test]
+    fn hostile_parts_and_journals_never_panic(
+        parts in prop::collection::vec(
+            (
+                prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+                prop_oneof![0..3_000_000u64, any::<u64>()],
+                prop::option::of(prop_oneof![0..4_000_000u64, any::<u64>()]),
+            ),
+            1..4,
+        ),
+    ) {
+        let damaged = |flips: Vec<(prop::sample::Index, u8)>| {
+            let mut bytes = small_part().to_vec();
+            for (index, value) in flips {
+                let at = index.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes
+        };
+        let parts: Vec<_> =
+            parts.into_iter().map(|(flips, start, end)| (damaged(flips), start, end)).collect();
+        assert_spliced_in_order(&parts);
+    }
 }

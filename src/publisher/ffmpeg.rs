@@ -100,14 +100,15 @@ impl Ffmpeg {
             .map_err(PublishError::io("wait for FFmpeg"))?;
         self.ended = true;
         let said = self.said();
+        // It can end with a success although nothing more could be written.
+        if said.contains("No space left on device") {
+            return Err(PublishError::DiskFull);
+        }
         if status.success() {
             if !said.is_empty() {
                 tracing::warn!(doing = self.doing, said, "FFmpeg complained");
             }
             return Ok(());
-        }
-        if said.contains("No space left on device") {
-            return Err(PublishError::DiskFull);
         }
         let said = if said.is_empty() {
             format!("it ended with {status}")

@@ -88,14 +88,20 @@ fn make(
     let lost = |part: PartName| {
         format!("the end of part {part} was lost; silence and the last picture stand in its place")
     };
-    let warnings = damaged.into_iter().map(lost).collect();
+    let mut warnings: Vec<String> = damaged.into_iter().map(lost).collect();
     let mut pictures = Vec::new();
-    if order.thumbnail {
-        pictures.push(pictures::thumbnail(plan, open, output, order.name)?);
-    }
-    if order.contact_sheet {
-        pictures.push(pictures::contact_sheet(plan, open, output, order.name)?);
-    }
+    let mut picture = |wanted: bool, make: pictures::Make| {
+        if !wanted {
+            return;
+        }
+        // The video is there; a picture less is no reason to have none.
+        match make(plan, open, output, order.name) {
+            Ok(path) => pictures.push(path),
+            Err(error) => warnings.push(format!("a picture is missing: {error}")),
+        }
+    };
+    picture(order.thumbnail, pictures::thumbnail);
+    picture(order.contact_sheet, pictures::contact_sheet);
     Ok(Finished {
         files,
         pictures,

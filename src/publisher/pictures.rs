@@ -9,6 +9,9 @@ use super::plan::{OpenPart, Plan};
 use super::splice::Splicer;
 use crate::media::{Packet, TrackKind, Tracks};
 
+/// Makes a picture of the video in the output folder.
+pub(super) type Make = fn(&Plan, &OpenPart<'_>, &Path, &str) -> Result<PathBuf, PublishError>;
+
 /// The thumbnail is chosen out of this many key frames.
 const CANDIDATES: usize = 10;
 const COLUMNS: usize = 4;

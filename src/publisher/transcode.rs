@@ -1,7 +1,7 @@
 //! Makes VP8, VP9 and Opus into H.264 and AAC: one part, which is then packaged like any other.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ChildStdout;
 
@@ -12,6 +12,8 @@ use super::progress::Report;
 use super::splice::Splicer;
 use crate::media::matroska::{PartWriter, ReadError};
 use crate::media::{AudioCodec, EncodedReader, VideoCodec};
+
+const WRITING: &str = "write the transcoded part";
 
 /// Whether MP4 and HLS take the recording as it is.
 pub(super) fn is_needed(plan: &Plan) -> bool {
@@ -41,7 +43,7 @@ pub(super) fn transcode(
         .chain(["-c:a", "aac", "-b:a", "128k"])
         .chain(["-avoid_negative_ts", "disabled", "-f", "matroska", "pipe:1"]);
     let (mut ffmpeg, stdin) = Ffmpeg::start("transcoding to H.264", folder, arguments)?;
-    let file = File::create(&path).map_err(PublishError::io("write the transcoded part"))?;
+    let file = File::create(&path).map_err(PublishError::io(WRITING))?;
     let stdout = ffmpeg.stdout();
     let writer = std::thread::spawn(move || stdout.map_or(Ok(()), |out| write_part(out, file)));
     let mut splicer = Splicer::new(plan, open);
@@ -52,15 +54,15 @@ pub(super) fn transcode(
         }
         Ok(())
     });
-    // What FFmpeg says comes first: it is why the other two ended.
-    let written = writer.join();
-    ffmpeg::conclude(fed, ffmpeg)?;
-    match written {
-        Ok(done) => done.map(|()| path),
-        Err(_) => Err(PublishError::Segments(
-            "the transcoded part could not be written",
-        )),
+    let written = writer
+        .join()
+        .unwrap_or_else(|_| Err(PublishError::io(WRITING)(io::ErrorKind::Other.into())));
+    // A full disk ends all three; else what FFmpeg says is why the other two ended.
+    if matches!(written, Err(PublishError::DiskFull)) {
+        return Err(PublishError::DiskFull);
     }
+    ffmpeg::conclude(fed, ffmpeg)?;
+    written.map(|()| path)
 }
 
 fn video_arguments(codec: VideoCodec) -> &'static [&'static str] {
@@ -104,12 +106,11 @@ fn write_part(out: ChildStdout, file: File) -> Result<(), PublishError> {
             said: format!("its output {said}"),
         }
     };
-    let doing = "write the transcoded part";
     let mut reader = EncodedReader::new(out).map_err(failed)?;
-    let mut writer =
-        PartWriter::new(BufWriter::new(file), reader.tracks()).map_err(PublishError::io(doing))?;
+    let mut writer = PartWriter::new(BufWriter::new(file), reader.tracks())
+        .map_err(PublishError::io(WRITING))?;
     while let Some(packet) = reader.next_packet().map_err(failed)? {
-        writer.write(&packet).map_err(PublishError::io(doing))?;
+        writer.write(&packet).map_err(PublishError::io(WRITING))?;
     }
-    writer.finish().map(drop).map_err(PublishError::io(doing))
+    writer.finish().map(drop).map_err(PublishError::io(WRITING))
 }

@@ -8,7 +8,7 @@ use m3u8_rs::parse_media_playlist_res;
 
 use super::encrypt::HlsEncryption;
 use super::playlist::{Segment, playlist, segment_name};
-use super::{Made, WorkFolder, put_in_place};
+use super::{Made, WorkFolder, check, put_in_place};
 use crate::media::TrackKind;
 use crate::media::grid::us_of;
 use crate::publisher::error::PublishError;
@@ -19,6 +19,8 @@ use crate::publisher::splice::{Spliced, Splicer};
 
 /// How far FFmpeg's place of a cut (rounded by TS's clock and its own list) may be from a key frame.
 const SNAP_US: i64 = 50_000;
+/// MPEG-TS consists of packets of this many bytes.
+const TS_PACKET: u64 = 188;
 
 /// What an HLS output is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +153,8 @@ fn cut(
             Ok(())
         },
     )?;
+    let list_made = fs::metadata(work.join("list.m3u8")).is_ok_and(|made| made.len() > 0);
+    check(list_made, work)?;
     let list = fs::read(work.join("list.m3u8")).map_err(PublishError::io("read the segments"))?;
     let list = parse_media_playlist_res(&list)
         .map_err(|_| PublishError::Segments("it cannot be parsed"))?;
@@ -206,6 +210,8 @@ fn finish_segment(
     settings: &HlsSettings,
     work: &Path,
 ) -> Result<(), PublishError> {
+    let length = fs::metadata(made).map_or(0, |made| made.len());
+    check(length > 0 && length.is_multiple_of(TS_PACKET), work)?;
     let Some(encryption) = &settings.encryption else {
         return put_in_place(made, file);
     };

@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 use super::error::PublishError;
 use crate::session::name::PartName;
 
+/// With less than this left, a file that is not whole is put down to the full disk; in bytes.
+const LITTLE_ROOM: u64 = 1 << 20;
+
 /// What packaging gives.
 #[derive(Debug)]
 pub(super) struct Made {
@@ -53,6 +56,22 @@ impl Drop for WorkFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Refuses what FFmpeg made when it is not `whole`. Some of FFmpeg's muxers end with a success and
+/// without a word when the disk is full.
+fn check(whole: bool, folder: &Path) -> Result<(), PublishError> {
+    if whole {
+        return Ok(());
+    }
+    let room = rustix::fs::statvfs(folder).map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+    if room < LITTLE_ROOM {
+        return Err(PublishError::DiskFull);
+    }
+    Err(PublishError::Ffmpeg {
+        doing: "packaging",
+        said: "its output is not whole".into(),
+    })
 }
 
 /// Gives a finished file its name, once it is on disk.

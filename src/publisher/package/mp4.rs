@@ -1,5 +1,7 @@
 //! One MP4, by stream copy.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::{Made, WorkFolder};
@@ -38,10 +40,47 @@ pub(in crate::publisher) fn mp4(
             Ok(())
         },
     )?;
+    let made = work.path().join("video.mp4");
+    let whole = is_whole(&made).map_err(PublishError::io("check the MP4"))?;
+    super::check(whole, work.path())?;
     let path = output.join(format!("{name}.mp4"));
-    super::put_in_place(&work.path().join("video.mp4"), &path)?;
+    super::put_in_place(&made, &path)?;
     Ok(Made {
         files: vec![path],
         damaged: splicer.damaged(),
     })
+}
+
+/// Whether the file's boxes fill it exactly, with the index before the media.
+fn is_whole(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let (mut at, mut index) = (0, false);
+    while at < length {
+        let mut head = [0; 8];
+        file.seek(SeekFrom::Start(at))?;
+        if file.read_exact(&mut head).is_err() {
+            return Ok(false);
+        }
+        let [a, b, c, d, kind @ ..] = head;
+        let size = match u32::from_be_bytes([a, b, c, d]) {
+            // Above 4 GiB the size follows.
+            1 => {
+                let mut long = [0; 8];
+                file.read_exact(&mut long)?;
+                u64::from_be_bytes(long)
+            }
+            size => u64::from(size),
+        };
+        match &kind {
+            b"moov" => index = true,
+            b"mdat" if !index => return Ok(false),
+            _ => {}
+        }
+        if size < 8 {
+            return Ok(false);
+        }
+        at = at.saturating_add(size);
+    }
+    Ok(index && at == length)
 }
