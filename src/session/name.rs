@@ -40,7 +40,10 @@ impl FromStr for PartName {
     fn from_str(text: &str) -> Result<Self, BadPartName> {
         let parse = || {
             let (run, part) = text.strip_suffix(".webm")?.split_once('-')?;
-            Some(PartName { run: RunNumber(run.parse().ok()?), part: part.parse().ok()? })
+            Some(PartName {
+                run: RunNumber(run.parse().ok()?),
+                part: part.parse().ok()?,
+            })
         };
         // The round trip refuses `+1-01.webm` and other spellings of the same numbers.
         parse()
