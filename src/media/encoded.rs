@@ -32,7 +32,11 @@ impl<R: Read> EncodedReader<R> {
             audio.codec_delay_ns = grid.preskip() as u64 * 1_000_000_000 / SAMPLES_PER_SECOND as u64;
             sound = Some((grid, -grid.preskip()));
         }
-        Ok(EncodedReader { inner, tracks, sound })
+        Ok(EncodedReader {
+            inner,
+            tracks,
+            sound,
+        })
     }
 
     /// The tracks, with the codec delay of the sound told.
@@ -42,7 +46,9 @@ impl<R: Read> EncodedReader<R> {
 
     /// The next packet; None when FFmpeg closed its output, also in the middle of a packet.
     pub fn next_packet(&mut self) -> Result<Option<Packet>, ReadError> {
-        let Some(mut packet) = self.inner.next_packet()? else { return Ok(None) };
+        let Some(mut packet) = self.inner.next_packet()? else {
+            return Ok(None);
+        };
         if packet.track == TrackKind::Audio
             && let Some((grid, next)) = &mut self.sound
         {

@@ -4,7 +4,9 @@ use std::io::{self, IoSlice, Write};
 
 use super::{head, ids};
 use crate::media::ebml::{Put, UNKNOWN_SIZE};
-use crate::media::packet::{AudioCodec, AudioTrack, SAMPLE_RATE, TrackKind, Tracks, VideoCodec, VideoTrack};
+use crate::media::packet::{
+    AudioCodec, AudioTrack, Packet, SAMPLE_RATE, TrackKind, Tracks, VideoCodec, VideoTrack,
+};
 
 const SCALE_NS: u64 = 1000;
 
@@ -21,7 +23,12 @@ pub struct FeedWriter<W> {
 /// Width and height are in pixels and even: chroma planes are half of each.
 pub fn raw_tracks(width: u32, height: u32) -> Tracks {
     Tracks {
-        video: Some(VideoTrack { codec: VideoCodec::RawI420, codec_private: Vec::new(), width, height }),
+        video: Some(VideoTrack {
+            codec: VideoCodec::RawI420,
+            codec_private: Vec::new(),
+            width,
+            height,
+        }),
         audio: Some(AudioTrack {
             codec: AudioCodec::PcmS16le,
             codec_private: Vec::new(),
@@ -67,9 +74,27 @@ impl<W: Write> FeedWriter<W> {
         self.write(TrackKind::Audio, pts_us, true, &[samples])
     }
 
-    /// Writes an encoded packet.
-    pub fn write_packet(&mut self, track: TrackKind, pts_us: i64, key: bool, data: &[u8]) -> io::Result<()> {
-        self.write(track, pts_us, key, &[data])
+    /// Writes an encoded packet. With a duration FFmpeg knows how long the last picture lasts.
+    pub fn write_packet(&mut self, packet: &Packet) -> io::Result<()> {
+        let Some(duration_us) = packet.duration_us else {
+            return self.write(packet.track, packet.pts_us, packet.key, &[&packet.data]);
+        };
+        let mut group = Vec::with_capacity(packet.data.len() + 32);
+        group.put_uint(ids::BLOCK_DURATION, duration_us);
+        if !packet.key {
+            // Which packet it refers to does not matter: that it does makes it no key frame.
+            group.put_bytes(ids::REFERENCE_BLOCK, &[0xff]);
+        }
+        group.put_id(ids::BLOCK);
+        group.put_size(4 + packet.data.len() as u64);
+        group.extend([0x80 | head::number(packet.track), 0, 0, 0]);
+        group.extend_from_slice(&packet.data);
+        let mut body = Vec::with_capacity(group.len() + 24);
+        body.put_uint(ids::TIMESTAMP, stream_time(packet.pts_us)?);
+        body.put_bytes(ids::BLOCK_GROUP, &group);
+        let mut cluster = Vec::with_capacity(body.len() + 12);
+        cluster.put_bytes(ids::CLUSTER, &body);
+        self.out.write_all(&cluster)
     }
 
     pub fn get_ref(&self) -> &W {
@@ -84,7 +109,13 @@ impl<W: Write> FeedWriter<W> {
         self.out
     }
 
-    fn write(&mut self, track: TrackKind, pts_us: i64, key: bool, data: &[&[u8]]) -> io::Result<()> {
+    fn write(
+        &mut self,
+        track: TrackKind,
+        pts_us: i64,
+        key: bool,
+        data: &[&[u8]],
+    ) -> io::Result<()> {
         let length = data.iter().map(|piece| piece.len()).sum();
         let head = packet_head(track, pts_us, key, length)?;
         let mut slices = [IoSlice::new(&[]); 4];
@@ -98,7 +129,7 @@ impl<W: Write> FeedWriter<W> {
 
 /// What stands before a packet's `length` bytes of data: a cluster of its own and a block's head.
 fn packet_head(track: TrackKind, pts_us: i64, key: bool, length: usize) -> io::Result<Vec<u8>> {
-    let pts = u64::try_from(pts_us).map_err(|_| invalid("a packet before the stream's start"))?;
+    let pts = stream_time(pts_us)?;
     let block = [0x80 | head::number(track), 0, 0, if key { 0x80 } else { 0 }];
     let mut inner = Vec::with_capacity(32);
     inner.put_uint(ids::TIMESTAMP, pts);
@@ -110,6 +141,10 @@ fn packet_head(track: TrackKind, pts_us: i64, key: bool, length: usize) -> io::R
     head.put_size((inner.len() + length) as u64);
     head.extend(inner);
     Ok(head)
+}
+
+fn stream_time(pts_us: i64) -> io::Result<u64> {
+    u64::try_from(pts_us).map_err(|_| invalid("a packet before the stream's start"))
 }
 
 fn write_all_vectored<W: Write>(out: &mut W, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
@@ -148,7 +183,11 @@ mod tests {
         while let Some(packet) = reader.next_packet().unwrap() {
             seen.push((packet.track, packet.pts_us, packet.data.len()));
         }
-        let wanted = [(TrackKind::Video, 0, 12), (TrackKind::Audio, 0, 40), (TrackKind::Video, 33_367, 12)];
+        let wanted = [
+            (TrackKind::Video, 0, 12),
+            (TrackKind::Audio, 0, 40),
+            (TrackKind::Video, 33_367, 12),
+        ];
         assert_eq!(seen, wanted);
         assert!(!reader.torn());
     }
