@@ -12,7 +12,8 @@ use super::name::{PartName, RunNumber};
 /// The version this program writes. A journal with a newer one is refused, not guessed at.
 pub const EVENT_VERSION: u32 = 1;
 
-/// When something happened, on both clocks.
+/// When something took effect, on both clocks. The line may be written a little later, so in a
+/// journal moments can step back slightly; the fold bears that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Moment {
@@ -20,6 +21,19 @@ pub struct Moment {
     pub wall: Timestamp,
     /// CLOCK_BOOTTIME in microseconds; comparable only inside one run.
     pub mono_us: u64,
+}
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Moment {
+        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(boot.tv_sec).unwrap_or(0);
+        let micros = u64::try_from(boot.tv_nsec).unwrap_or(0) / 1_000;
+        Moment {
+            wall: Timestamp::now(),
+            mono_us: seconds * 1_000_000 + micros,
+        }
+    }
 }
 
 /// One line of a journal.
@@ -107,36 +121,79 @@ pub struct Figures {
 
 /// What a recorder writes to `recorder/runs/<n>/journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "event",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum RecorderEvent {
     /// First in every run.
-    RunStarted { run: RunNumber, older: Vec<SeenRun> },
-    BrowserStarted { version: String, sandboxed: bool, display: DisplayKind },
+    RunStarted {
+        run: RunNumber,
+        older: Vec<SeenRun>,
+    },
+    BrowserStarted {
+        version: String,
+        sandboxed: bool,
+        display: DisplayKind,
+    },
     /// The page was committed with a success and has painted.
     PageLoaded,
     /// A load failed; the text has no query string.
-    PageFailed { reason: String },
+    PageFailed {
+        reason: String,
+    },
     /// A change of what is wanted, journaled before it takes effect. `state` None: only a
     /// reload. `told` is the told intent it came from.
-    Edge { by: By, state: Option<IntentState>, reload: bool, told: Option<Intent> },
+    Edge {
+        by: By,
+        state: Option<IntentState>,
+        reload: bool,
+        told: Option<Intent>,
+    },
     /// The first frame of a part; the first of all is the start of the recording.
-    PartOpened { part: PartName, video_us: u64 },
+    PartOpened {
+        part: PartName,
+        video_us: u64,
+    },
     /// The part is complete and on disk.
-    PartClosed { part: PartName, end_video_us: u64 },
+    PartClosed {
+        part: PartName,
+        end_video_us: u64,
+    },
     /// Capture paused here (cut: video time stands still until `Resumed`; freeze or black: it
     /// runs on).
-    Paused { by: By, video_us: u64, cut: bool },
-    Resumed { video_us: u64 },
+    Paused {
+        by: By,
+        video_us: u64,
+        cut: bool,
+    },
+    Resumed {
+        video_us: u64,
+    },
     /// Nothing more of the page from here on, until `GapEnded`.
-    GapBegan { cause: GapCause, video_us: u64 },
-    GapEnded { video_us: u64 },
+    GapBegan {
+        cause: GapCause,
+        video_us: u64,
+    },
+    GapEnded {
+        video_us: u64,
+    },
     Refreshed,
     Figures(Figures),
     /// Something a person should know; ends up in the result's warnings.
-    Warning { text: String },
+    Warning {
+        text: String,
+    },
     /// Capture is over. Last but for `Failed`.
-    Stopped { by: By, video_us: u64 },
-    Failed { failure: Failure, message: String },
+    Stopped {
+        by: By,
+        video_us: u64,
+    },
+    Failed {
+        failure: Failure,
+        message: String,
+    },
 }
 
 /// A finished file, as the result lists it.
@@ -164,16 +221,37 @@ pub enum PublishFailure {
 
 /// What a publisher writes to `publisher/runs/<n>/journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "event",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum PublisherEvent {
-    RunStarted { run: RunNumber },
+    RunStarted {
+        run: RunNumber,
+    },
+    /// The end of a part that its recorder never closed, as found by reading the part: a
+    /// recording whose recorder is gone for good is finished from the folder.
+    MediaMeasured {
+        part: PartName,
+        end_video_us: u64,
+    },
     TranscodeStarted,
     UploadStarted,
     /// Everything is where it belongs. Empty when nothing was recorded.
-    Delivered { videos: Vec<Video> },
+    Delivered {
+        videos: Vec<Video>,
+    },
     CallbackStarted,
-    CallbackFailed { message: String },
-    Failed { failure: PublishFailure, message: String },
-    Warning { text: String },
+    CallbackFailed {
+        message: String,
+    },
+    Failed {
+        failure: PublishFailure,
+        message: String,
+    },
+    Warning {
+        text: String,
+    },
     Finished,
 }
