@@ -1,1 +1,3 @@
 //! recorder
+
+pub mod control;
