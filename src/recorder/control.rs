@@ -3,39 +3,58 @@
 use crate::session::fold::Phase;
 use crate::session::intent::{Intent, IntentState};
 
-/// Something said to a running recorder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An order to a running recorder.
+#[derive(Debug, Clone)]
 pub enum Control {
-    /// The told intent as it stands; the recorder itself knows whether that is news.
+    /// The told intent, as often as one likes: only news have an effect.
     Told(Intent),
-    /// A key on the terminal, or a signal that means the same.
+    /// A key on the terminal.
     Key(Key),
-    /// Close the part and leave; the recording itself is not ended and can be resumed.
+    /// End this run but not the recording: another run goes on with it.
     StopRun,
 }
 
-/// A wish of the person at the terminal.
+/// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
-    Be(IntentState),
-    /// Reload the page.
+    State(IntentState),
+    /// Pause, or resume what is paused.
+    TogglePause,
     Refresh,
 }
 
-/// How the recorder is doing right now.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// How the recording goes, for people.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Live {
     pub phase: Phase,
-    /// Wall clock since the session was created, in microseconds.
+    /// Wall clock since the session was made, in microseconds.
     pub elapsed_us: u64,
-    /// Recorded time, in microseconds.
+    /// Length of the video, in microseconds.
     pub recorded_us: u64,
-    /// Bytes in all parts.
+    /// Bytes of this run's parts.
     pub bytes: u64,
-    /// Pictures a second given to the encoder lately.
-    pub fps: f32,
-    /// Pictures dropped since the start.
+    /// Pictures a second, over the last seconds.
+    pub fps: f64,
+    /// Pictures that the encoder had no time for.
     pub dropped: u64,
-    /// CPU cores busy with this recording, all its processes together.
-    pub cores: f32,
+    /// Processor cores that the recording keeps busy.
+    pub cores: f64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The recording is over, with or without a failure: the fold tells.
+    Over,
+    /// It can be resumed.
+    Interrupted,
+    /// A newer run has taken over.
+    Superseded,
+}
+
+/// The recorder could not do its work; what was recorded is in the session folder.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    #[error(transparent)]
+    Folder(#[from] crate::session::folder::FolderError),
 }

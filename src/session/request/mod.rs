@@ -103,8 +103,10 @@ pub enum PauseMode {
 pub enum Codec {
     #[default]
     H264,
-    VP8,
-    VP9,
+    #[serde(rename = "VP8")]
+    Vp8,
+    #[serde(rename = "VP9")]
+    Vp9,
 }
 
 impl Codec {
@@ -112,8 +114,8 @@ impl Codec {
     pub fn default_crf(self) -> Crf {
         match self {
             Codec::H264 => Crf::default(),
-            Codec::VP8 => Crf::VP8,
-            Codec::VP9 => Crf::VP9,
+            Codec::Vp8 => Crf::VP8,
+            Codec::Vp9 => Crf::VP9,
         }
     }
 }
