@@ -110,6 +110,25 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Whether the codec's encoder has such a rate factor.
+    pub fn check(self, crf: Crf) -> Result<(), BadValue> {
+        let (what, min, max) = match self {
+            Codec::H264 => ("the constant rate factor of h264", 0, 51),
+            Codec::Vp8 => ("the constant rate factor of vp8", 4, 63),
+            Codec::Vp9 => ("the constant rate factor of vp9", 4, 63),
+        };
+        if (min..=max).contains(&u32::from(crf.get())) {
+            return Ok(());
+        }
+        Err(BadValue::OutOfRange {
+            what,
+            min,
+            max,
+            unit: "",
+            given: crf.to_string(),
+        })
+    }
+
     /// The constant rate factor used when none is asked for.
     pub fn default_crf(self) -> Crf {
         match self {

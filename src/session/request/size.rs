@@ -39,6 +39,16 @@ impl PictureSize {
         })
     }
 
+    /// Reads a width and checks its bounds.
+    pub fn parse_width(text: &str) -> Result<u32, BadValue> {
+        parse("the width", text)
+    }
+
+    /// Reads a height and checks its bounds.
+    pub fn parse_height(text: &str) -> Result<u32, BadValue> {
+        parse("the height", text)
+    }
+
     pub fn width(self) -> u32 {
         self.width
     }
@@ -83,15 +93,58 @@ impl TryFrom<Raw> for PictureSize {
     }
 }
 
+fn parse(what: &'static str, text: &str) -> Result<u32, BadValue> {
+    let value = text
+        .parse()
+        .map_err(|_| refused(what, format!("{text:?}")))?;
+    in_bounds(what, value).map(|()| value)
+}
+
 fn in_bounds(what: &'static str, value: u32) -> Result<(), BadValue> {
     if (MIN..=MAX).contains(&value) {
         return Ok(());
     }
-    Err(BadValue::OutOfRange {
+    Err(refused(what, value.to_string()))
+}
+
+fn refused(what: &'static str, given: String) -> BadValue {
+    BadValue::OutOfRange {
         what,
         min: MIN,
         max: MAX,
         unit: " pixels",
-        given: value.to_string(),
-    })
+        given,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_sizes_are_rounded_up_and_said() {
+        let rounded = PictureSize::rounded_up_to_even(641, 361).unwrap();
+        assert_eq!(rounded.size.to_string(), "642x362");
+        assert_eq!(rounded.asked, Some((641, 361)));
+        let rounded = PictureSize::rounded_up_to_even(2559, 16).unwrap();
+        assert_eq!((rounded.size.width(), rounded.size.height()), (2560, 16));
+        assert_eq!(
+            PictureSize::rounded_up_to_even(640, 360).unwrap().asked,
+            None
+        );
+        for (width, height) in [(15, 720), (2561, 720), (1280, 0), (1280, u32::MAX)] {
+            assert!(PictureSize::rounded_up_to_even(width, height).is_err());
+        }
+    }
+
+    #[test]
+    fn a_size_that_came_odd_or_large_in_a_file_is_refused() {
+        let read = |text| serde_json::from_str::<PictureSize>(text);
+        assert_eq!(
+            read(r#"{"width":640,"height":360}"#).unwrap().to_string(),
+            "640x360"
+        );
+        assert!(read(r#"{"width":641,"height":360}"#).is_err());
+        assert!(read(r#"{"width":640,"height":99999}"#).is_err());
+    }
 }
