@@ -10,6 +10,8 @@ use crate::session::folder::FolderError;
 #[derive(Debug)]
 pub(super) struct Complaint {
     pub(super) code: ExitCode,
+    /// A newer run has taken over: not for this process to go on.
+    pub(super) is_superseded: bool,
     sentence: String,
 }
 
@@ -17,6 +19,7 @@ impl Complaint {
     pub(super) fn new(code: ExitCode, sentence: impl fmt::Display) -> Complaint {
         Complaint {
             code,
+            is_superseded: false,
             sentence: sentence.to_string(),
         }
     }
@@ -46,7 +49,10 @@ impl From<FolderError> for Complaint {
             FolderError::Superseded { .. } => ExitCode::Interrupted,
             _ => ExitCode::Internal,
         };
-        Complaint::new(code, error)
+        Complaint {
+            is_superseded: matches!(error, FolderError::Superseded { .. }),
+            ..Complaint::new(code, error)
+        }
     }
 }
 

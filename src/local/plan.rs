@@ -8,7 +8,7 @@ use super::cli::RecordArgs;
 use super::complaint::Complaint;
 use super::output::Output;
 use crate::session::name::TaskId;
-use crate::session::request::{Codec, Delivery, Format, HlsKey, PictureSize, Request};
+use crate::session::request::{Codec, Delivery, Format, HlsKey, PageUrl, PictureSize, Request};
 
 /// A recording that can begin.
 #[derive(Debug)]
@@ -23,8 +23,9 @@ pub(super) struct Plan {
 impl Plan {
     /// Checks everything that can be checked before Chrome starts.
     pub(super) fn of(args: RecordArgs) -> Result<Plan, Complaint> {
+        let url = PageUrl::parse(&args.url).map_err(Complaint::usage)?;
         let format = args.format.map(Format::from);
-        let output = Output::choose(args.output.as_deref(), format, &args.url, &Zoned::now())?;
+        let output = Output::choose(args.output.as_deref(), format, &url, &Zoned::now())?;
         let key = hls_key(&args, output.format)?;
         let rounded =
             PictureSize::rounded_up_to_even(args.width, args.height).map_err(Complaint::usage)?;
@@ -47,7 +48,7 @@ impl Plan {
         });
         Ok(Plan {
             request: Request {
-                url: args.url,
+                url,
                 size: rounded.size,
                 frame_rate: args.frame_rate,
                 start: args.start.into(),

@@ -20,7 +20,7 @@ use crate::recorder::control::{Control, Ended, Key, Live};
 use crate::session::event::RecorderEvent;
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase};
-use crate::session::folder::{PublisherRun, RecorderRun, SessionDir};
+use crate::session::folder::{FolderError, PublisherRun, RecorderRun, SessionDir};
 use crate::session::intent::{By, IntentState};
 
 /// `panorec record`.
@@ -30,8 +30,15 @@ pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode
     for note in &plan.notes {
         screen.say(note);
     }
-    let dir = SessionDir::create(&plan.session, &plan.request, &plan.delivery)
-        .map_err(|error| Complaint::usage(format!("{error}; --session DIR says where else")))?;
+    let dir =
+        SessionDir::create(&plan.session, &plan.request, &plan.delivery).map_err(|error| {
+            match error {
+                FolderError::Io { .. } => Complaint::usage(format!(
+                    "{error}; say by --session DIR where to keep the session"
+                )),
+                error => error.into(),
+            }
+        })?;
     let mut session = Session::new(dir, screen)?;
     let outcome = session.record_and_finish(&plan.notes).await;
     session.end(outcome, json)
@@ -124,6 +131,10 @@ impl<'a> Session<'a> {
         let (orders, controls) = mpsc::channel(64);
         let (live, mut shown) = watch::channel(live_of(&folded));
         let mut keys = Keys::listen();
+        if keys.is_some() {
+            self.screen
+                .say("keys: p pause or resume, r reload the page, q stop");
+        }
         let mut line = self.screen.progress();
         let mut recording = pin!(halves::record(run, request, folded, controls, live));
         let mut look = tokio::time::interval(Duration::from_millis(500));
@@ -153,10 +164,7 @@ impl<'a> Session<'a> {
                 },
                 _ = look.tick() => {
                     let live = shown.borrow_and_update().clone();
-                    line.show(|| match &keys {
-                        Some(_) => screen::live_text(&live) + "   [p]ause [r]eload [q]uit",
-                        None => screen::live_text(&live),
-                    });
+                    line.show(|| screen::live_text(&live));
                 }
             }
         }
@@ -237,13 +245,8 @@ impl<'a> Session<'a> {
         let code = match &outcome {
             Ok(Outcome::Over) => ExitCode::of(&folded),
             Ok(Outcome::Interrupted) => ExitCode::Interrupted,
-            Ok(Outcome::Superseded) => {
-                self.screen.say(format_args!(
-                    "another panorec has taken over {path} and goes on with it; this one stops"
-                ));
-                report::print(&self.dir, &folded, json)?;
-                return Ok(ExitCode::Interrupted);
-            }
+            Ok(Outcome::Superseded) => return self.hand_over(&folded, json),
+            Err(complaint) if complaint.is_superseded => return self.hand_over(&folded, json),
             Err(complaint) => {
                 // What the journal has is said below.
                 if folded.failure.is_none() && folded.published.failure.is_none() {
@@ -272,6 +275,18 @@ impl<'a> Session<'a> {
             }
         }
         Ok(code)
+    }
+}
+
+impl Session<'_> {
+    /// Leaves the session to the newer run.
+    fn hand_over(&self, folded: &Folded, json: bool) -> Result<ExitCode, Complaint> {
+        self.screen.say(format_args!(
+            "another panorec has taken over {} and goes on with it; this one stops",
+            self.dir.path().display()
+        ));
+        report::print(&self.dir, folded, json)?;
+        Ok(ExitCode::Interrupted)
     }
 }
 

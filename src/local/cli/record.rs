@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use url::Url;
 
 use crate::session::request::{
-    AudioBitrate, BadUrl, BadValue, Codec, Crf, Format, FrameRate, HlsIv, KeyFrameInterval,
-    MaxBitrate, MaxDuration, PageUrl, PauseMode, PictureSize, PlainText, Preset, SegmentDuration,
-    Start, StartTimeout, VideoDuration,
+    AudioBitrate, BadValue, Codec, Crf, Format, FrameRate, HlsIv, KeyFrameInterval, MaxBitrate,
+    MaxDuration, PauseMode, PictureSize, PlainText, Preset, SegmentDuration, Start, StartTimeout,
+    VideoDuration,
 };
 
 #[derive(Debug, Args)]
@@ -25,8 +25,9 @@ Examples:
   panorec record https://example.com/class --start manual --start-timeout 1h --json")]
 pub(in crate::local) struct RecordArgs {
     /// The page: http or https
-    #[arg(value_name = "URL", value_parser = page_url)]
-    pub url: PageUrl,
+    // Text here, for clap would repeat the query string of a bad one.
+    #[arg(value_name = "URL")]
+    pub url: String,
     /// Where the video goes: a .mp4 or .m3u8 file, or a folder [default: <host>-<time>.mp4 here]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -146,10 +147,6 @@ words!(PauseModeArg => PauseMode {
 words!(FormatArg => Format { Mp4, Hls });
 words!(CodecArg => Codec { H264, Vp8, Vp9 });
 words!(PresetArg => Preset { Ultrafast, Superfast, Veryfast, Faster, Fast, Medium });
-
-fn page_url(text: &str) -> Result<PageUrl, BadUrl> {
-    PageUrl::parse(text)
-}
 
 fn video_duration(text: &str) -> Result<VideoDuration, BadValue> {
     match seconds(text) {

@@ -235,7 +235,9 @@ pub enum BadUrl {
     NoScheme(String),
     #[error("the URL cannot be read ({0}); write it like https://example.com/page")]
     Malformed(url::ParseError),
-    #[error("{0}: pages cannot be recorded; serve the page over http or https and give that URL")]
+    #[error(
+        "only http and https pages can be recorded, not {0:?}; serve the page and give that URL"
+    )]
     Scheme(String),
     #[error("the URL is longer than 8192 bytes; give a shorter one")]
     TooLong,
