@@ -8,7 +8,8 @@ use super::complaint::Complaint;
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    // None under nohup.
+    hangup: Option<Signal>,
     count: u32,
 }
 
@@ -21,7 +22,10 @@ impl Signals {
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
+            hangup: match hangup_is_ignored() {
+                true => None,
+                false => Some(listen(SignalKind::hangup())?),
+            },
             count: 0,
         })
     }
@@ -31,9 +35,47 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            () = hung_up(&mut self.hangup) => {}
         }
         self.count += 1;
         self.count
+    }
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    if let Some(hangup) = hangup
+        && hangup.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Whether this process was started to outlive its terminal.
+fn hangup_is_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status")
+        .ok()
+        .as_deref()
+        .and_then(ignored_signals)
+        .is_some_and(|ignored| ignored & 1 != 0)
+}
+
+/// The mask of ignored signals in /proc/<pid>/status (proc(5)): bit 0 is signal 1, SIGHUP.
+fn ignored_signals(status: &str) -> Option<u64> {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "Name:\tpanorec\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000000\n";
+        assert_eq!(ignored_signals(status), Some(0x1001));
+        assert_eq!(ignored_signals("Name:\tpanorec\n"), None);
     }
 }

@@ -418,6 +418,28 @@ mod story {
     }
 
     #[test]
+    fn a_pause_before_the_first_frame_takes_nothing_from_the_video() {
+        let folded = recorded(vec![
+            (0.0, started()),
+            (1.0, edge(By::Intent, IntentState::Paused)),
+            (
+                1.0,
+                RecorderEvent::Paused {
+                    by: By::Intent,
+                    video_us: 0,
+                    cut: true,
+                },
+            ),
+            (9.0, edge(By::Intent, IntentState::Recording)),
+            (9.0, RecorderEvent::Resumed { video_us: 0 }),
+            (10.0, opened(0)),
+        ]);
+        assert_eq!(folded.start_time(), Some(at(10.0).wall));
+        assert!(folded.pauses().is_empty());
+        assert_eq!(folded.phase(), Phase::Recording);
+    }
+
+    #[test]
     fn a_recording_whose_recorder_never_came_back_stops_where_its_media_ends() {
         let mut folded = recorded(vec![(0.0, started()), (1.0, opened(0))]);
         assert_eq!(

@@ -371,6 +371,9 @@ impl Account {
         if let Some(pause) = self.pauses.last_mut().filter(|pause| !pause.cut) {
             pause.length_us = now.saturating_sub(open.since_us);
         }
+        // One that was over before the first frame cut nothing out of the video.
+        self.pauses
+            .pop_if(|pause| pause.cut && pause.length_us == 0);
     }
 
     fn close_gap(&mut self) {

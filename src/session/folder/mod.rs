@@ -11,6 +11,7 @@ mod read;
 mod run;
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -79,9 +80,16 @@ impl SessionDir {
     /// Opens a session folder that is there.
     pub fn open(path: &Path) -> Result<SessionDir, FolderError> {
         let none = |error: FolderError| match error {
-            FolderError::Io { .. } => FolderError::NoSession {
-                path: path.to_owned(),
-            },
+            FolderError::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory
+                ) =>
+            {
+                FolderError::NoSession {
+                    path: path.to_owned(),
+                }
+            }
             error => error,
         };
         let absolute =
