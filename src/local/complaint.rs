@@ -17,11 +17,7 @@ pub(super) struct Complaint {
 
 impl Complaint {
     pub(super) fn new(code: ExitCode, sentence: impl fmt::Display) -> Complaint {
-        Complaint {
-            code,
-            is_superseded: false,
-            sentence: sentence.to_string(),
-        }
+        Complaint { code, is_superseded: false, sentence: sentence.to_string() }
     }
 
     /// The command line asks for what cannot be.
@@ -43,16 +39,13 @@ impl fmt::Display for Complaint {
 impl From<FolderError> for Complaint {
     fn from(error: FolderError) -> Complaint {
         let code = match error {
-            FolderError::NoSession { .. }
-            | FolderError::AlreadyThere { .. }
-            | FolderError::NewerEvent { .. } => ExitCode::Usage,
+            FolderError::NoSession { .. } | FolderError::AlreadyThere { .. } | FolderError::NewerEvent { .. } => {
+                ExitCode::Usage
+            }
             FolderError::Superseded { .. } => ExitCode::Interrupted,
             _ => ExitCode::Internal,
         };
-        Complaint {
-            is_superseded: matches!(error, FolderError::Superseded { .. }),
-            ..Complaint::new(code, error)
-        }
+        Complaint { is_superseded: matches!(error, FolderError::Superseded { .. }), ..Complaint::new(code, error) }
     }
 }
 

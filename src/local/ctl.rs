@@ -49,11 +49,7 @@ pub(super) async fn ctl(args: &CtlArgs) -> Result<ExitCode, Complaint> {
 }
 
 /// Waits until the recorder has journaled the intent; None when it lives no more.
-async fn journaled(
-    dir: &SessionDir,
-    intent: &Intent,
-    watch: &mut FolderWatch,
-) -> Result<Option<Folded>, Complaint> {
+async fn journaled(dir: &SessionDir, intent: &Intent, watch: &mut FolderWatch) -> Result<Option<Folded>, Complaint> {
     loop {
         let folded = dir.folded()?;
         if intent.edge_after(&folded.told).is_none() {

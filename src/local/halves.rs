@@ -43,8 +43,5 @@ pub(super) fn publish(
     _delivery: &Delivery,
     _progress: &mut dyn FnMut(Finishing),
 ) -> Result<(), Complaint> {
-    Err(Complaint::new(
-        ExitCode::FinishingFailed,
-        "no publisher is built in",
-    ))
+    Err(Complaint::new(ExitCode::FinishingFailed, "no publisher is built in"))
 }

@@ -30,8 +30,7 @@ impl Keys {
         let before = termios::tcgetattr(&stdin).ok()?;
         let mut raw = before.clone();
         // Signals stay on: Ctrl-C is a signal and no key.
-        raw.local_flags
-            .remove(LocalFlags::ICANON | LocalFlags::ECHO);
+        raw.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
         set(&mut raw, SpecialCharacterIndices::VMIN, 1);
         set(&mut raw, SpecialCharacterIndices::VTIME, 0);
         termios::tcsetattr(&stdin, SetArg::TCSANOW, &raw).ok()?;

@@ -36,19 +36,14 @@ impl Output {
             Some(file) => name_and_format(&file, format)?,
         };
         let name = name.parse().map_err(Complaint::usage)?;
-        let folder = std::path::absolute(&folder)
-            .map_err(|error| Complaint::usage(format!("{}: {error}", folder.display())))?;
-        Ok(Output {
-            folder,
-            name,
-            format,
-        })
+        let folder =
+            std::path::absolute(&folder).map_err(|error| Complaint::usage(format!("{}: {error}", folder.display())))?;
+        Ok(Output { folder, name, format })
     }
 
     /// The file that a player opens.
     pub(super) fn file(&self) -> PathBuf {
-        self.folder
-            .join(format!("{}.{}", self.name, self.format.extension()))
+        self.folder.join(format!("{}.{}", self.name, self.format.extension()))
     }
 
     /// Finds out, before anything is recorded, whether the file can be written.
@@ -85,17 +80,12 @@ impl Output {
     /// Permissions, read-only mounts and full quotas can only be told by writing.
     fn try_to_write(&self) -> Result<(), Complaint> {
         let probe = self.folder.join(format!(".panorec-{}", std::process::id()));
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&probe)
-            .and_then(|_| fs::remove_file(&probe))
-            .map_err(|error| {
+        OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|_| fs::remove_file(&probe)).map_err(
+            |error| {
                 let folder = self.folder.display();
-                Complaint::usage(format!(
-                    "the folder {folder} cannot be written to ({error}); give -o another one"
-                ))
-            })
+                Complaint::usage(format!("the folder {folder} cannot be written to ({error}); give -o another one"))
+            },
+        )
     }
 }
 
@@ -126,9 +116,7 @@ fn name_and_format(file: &str, asked: Option<Format>) -> Result<(String, Format)
             Some((name, format))
         })
         .ok_or_else(|| {
-            Complaint::usage(format!(
-                "cannot tell what {file:?} is to be; end the name with .mp4 or .m3u8"
-            ))
+            Complaint::usage(format!("cannot tell what {file:?} is to be; end the name with .mp4 or .m3u8"))
         })?;
     if let Some(asked) = asked.filter(|asked| *asked != format) {
         return Err(Complaint::usage(format!(
@@ -148,11 +136,7 @@ fn default_name(url: &PageUrl, now: &Zoned) -> String {
         .map(|c| if c == ':' { '-' } else { c })
         .take(100)
         .collect();
-    format!(
-        "{}-{}",
-        host.trim_start_matches('.'),
-        now.strftime("%Y%m%d-%H%M%S")
-    )
+    format!("{}-{}", host.trim_start_matches('.'), now.strftime("%Y%m%d-%H%M%S"))
 }
 
 #[cfg(test)]
@@ -182,16 +166,8 @@ mod tests {
             (Some("a.mp4"), None, "a.mp4"),
             (Some("a.b.m3u8"), None, "a.b.m3u8"),
             (Some("x/a.m3u8"), hls, "x/a.m3u8"),
-            (
-                Some("/tmp/"),
-                None,
-                "/tmp/school.example-20261122-140509.mp4",
-            ),
-            (
-                Some("/tmp"),
-                None,
-                "/tmp/school.example-20261122-140509.mp4",
-            ),
+            (Some("/tmp/"), None, "/tmp/school.example-20261122-140509.mp4"),
+            (Some("/tmp"), None, "/tmp/school.example-20261122-140509.mp4"),
         ] {
             assert_eq!(choose(given, format).as_deref(), Ok(file));
         }

@@ -27,8 +27,7 @@ impl Plan {
         let format = args.format.map(Format::from);
         let output = Output::choose(args.output.as_deref(), format, &url, &Zoned::now())?;
         let key = hls_key(&args, output.format)?;
-        let rounded =
-            PictureSize::rounded_up_to_even(args.width, args.height).map_err(Complaint::usage)?;
+        let rounded = PictureSize::rounded_up_to_even(args.width, args.height).map_err(Complaint::usage)?;
         let codec = Codec::from(args.codec);
         let crf = args.crf.unwrap_or(codec.default_crf());
         codec.check(crf).map_err(Complaint::usage)?;
@@ -41,10 +40,7 @@ impl Plan {
             None => state_folder()?.join(task_id.as_str()),
         };
         let notes = rounded.asked.map(|(width, height)| {
-            format!(
-                "{width}x{height} has an odd side; the picture is {} instead",
-                rounded.size
-            )
+            format!("{width}x{height} has an odd side; the picture is {} instead", rounded.size)
         });
         Ok(Plan {
             request: Request {
@@ -94,27 +90,19 @@ fn hls_key(args: &RecordArgs, format: Format) -> Result<Option<HlsKey>, Complain
         } else {
             return Ok(None);
         };
-        return Err(Complaint::usage(format!(
-            "{flag} is for HLS; add --format hls, or leave it out"
-        )));
+        return Err(Complaint::usage(format!("{flag} is for HLS; add --format hls, or leave it out")));
     }
     let (Some(file), Some(url)) = (&args.hls_key_file, &args.hls_key_url) else {
         return Ok(None);
     };
-    Ok(Some(HlsKey {
-        file: readable_key(file)?,
-        url: url.clone(),
-        iv: args.hls_iv,
-    }))
+    Ok(Some(HlsKey { file: readable_key(file)?, url: url.clone(), iv: args.hls_iv }))
 }
 
 /// The absolute path of a key file that holds a key.
 fn readable_key(file: &Path) -> Result<PathBuf, Complaint> {
     let shown = file.display();
     let complain = |error: std::io::Error| {
-        Complaint::usage(format!(
-            "the key file {shown} cannot be read ({error}); give --hls-key-file a readable one"
-        ))
+        Complaint::usage(format!("the key file {shown} cannot be read ({error}); give --hls-key-file a readable one"))
     };
     let meta = std::fs::metadata(file).map_err(complain)?;
     let is_key = meta.is_file() && meta.len() <= 64 && {
@@ -133,15 +121,9 @@ fn readable_key(file: &Path) -> Result<PathBuf, Complaint> {
 
 /// Where sessions live when nobody says where: the user's state folder (XDG base directories).
 fn state_folder() -> Result<PathBuf, Complaint> {
-    let absolute = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_STATE_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".local/state")))
         .map(|state| state.join("panorec"))
-        .ok_or_else(|| {
-            Complaint::usage("HOME is not set; say where to keep the session by --session DIR")
-        })
+        .ok_or_else(|| Complaint::usage("HOME is not set; say where to keep the session by --session DIR"))
 }

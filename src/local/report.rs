@@ -12,8 +12,7 @@ use crate::session::status::{Items, Report};
 /// Prints the result as JSON on stdout, where that was asked for.
 pub(super) fn print(dir: &SessionDir, folded: &Folded, json: bool) -> Result<(), Complaint> {
     if json {
-        let report =
-            serde_json::to_string_pretty(&report_of(dir, folded)?).map_err(Complaint::internal)?;
+        let report = serde_json::to_string_pretty(&report_of(dir, folded)?).map_err(Complaint::internal)?;
         writeln!(std::io::stdout(), "{report}")
             .map_err(|error| Complaint::internal(format!("cannot print the result: {error}")))?;
     }

@@ -20,15 +20,8 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new() -> Screen {
         let is_terminal = std::io::stderr().is_terminal();
-        let target = if is_terminal {
-            ProgressDrawTarget::stderr_with_hz(5)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        Screen {
-            bars: MultiProgress::with_draw_target(target),
-            is_terminal,
-        }
+        let target = if is_terminal { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
+        Screen { bars: MultiProgress::with_draw_target(target), is_terminal }
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -52,11 +45,7 @@ impl Screen {
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             bar.set_style(style);
         }
-        Line {
-            screen: self.clone(),
-            bar,
-            printed: None,
-        }
+        Line { screen: self.clone(), bar, printed: None }
     }
 }
 
@@ -72,10 +61,7 @@ impl Line {
         if self.screen.is_terminal {
             self.bar.set_message(text());
             self.bar.tick();
-        } else if self
-            .printed
-            .is_none_or(|printed| printed.elapsed() >= LINE_EVERY)
-        {
+        } else if self.printed.is_none_or(|printed| printed.elapsed() >= LINE_EVERY) {
             self.printed = Some(Instant::now());
             self.screen.say(text());
         }
@@ -105,12 +91,7 @@ pub(super) fn live_text(live: &Live) -> String {
 /// Microseconds as h:mm:ss.
 pub(super) fn clock(us: u64) -> String {
     let seconds = us / 1_000_000;
-    format!(
-        "{}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Bytes as a person reads them.
@@ -134,9 +115,6 @@ mod tests {
             dropped: 2,
             cores: 0.484,
         };
-        assert_eq!(
-            live_text(&live),
-            "recording  1:02:05    5.00 MiB  30.0 fps  2 dropped  0.48 cores"
-        );
+        assert_eq!(live_text(&live), "recording  1:02:05    5.00 MiB  30.0 fps  2 dropped  0.48 cores");
     }
 }

@@ -30,15 +30,10 @@ pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode
     for note in &plan.notes {
         screen.say(note);
     }
-    let dir =
-        SessionDir::create(&plan.session, &plan.request, &plan.delivery).map_err(|error| {
-            match error {
-                FolderError::Io { .. } => Complaint::usage(format!(
-                    "{error}; say by --session DIR where to keep the session"
-                )),
-                error => error.into(),
-            }
-        })?;
+    let dir = SessionDir::create(&plan.session, &plan.request, &plan.delivery).map_err(|error| match error {
+        FolderError::Io { .. } => Complaint::usage(format!("{error}; say by --session DIR where to keep the session")),
+        error => error.into(),
+    })?;
     let mut session = Session::new(dir, screen)?;
     let outcome = session.record_and_finish(&plan.notes).await;
     session.end(outcome, json)
@@ -49,10 +44,7 @@ pub(super) async fn resume(args: &ResumeArgs, screen: &Screen) -> Result<ExitCod
     let mut session = Session::open(&args.dir, screen)?;
     let folded = session.dir.folded()?;
     if folded.phase() == Phase::Finished {
-        screen.say(format_args!(
-            "{} is finished already; nothing to go on with",
-            args.dir.display()
-        ));
+        screen.say(format_args!("{} is finished already; nothing to go on with", args.dir.display()));
         report::print(&session.dir, &folded, args.json)?;
         return Ok(ExitCode::Done);
     }
@@ -66,9 +58,7 @@ pub(super) async fn publish(args: &PublishArgs, screen: &Screen) -> Result<ExitC
     let mut session = Session::open(&args.dir, screen)?;
     if session.dir.recorder_is_alive()? {
         let dir = args.dir.display();
-        return Err(Complaint::usage(format!(
-            "{dir} is being recorded; stop it first by `panorec ctl {dir} stop`"
-        )));
+        return Err(Complaint::usage(format!("{dir} is being recorded; stop it first by `panorec ctl {dir} stop`")));
     }
     let outcome = session.finish().await;
     session.end(outcome, args.json)
@@ -91,11 +81,7 @@ enum Outcome {
 
 impl<'a> Session<'a> {
     fn new(dir: SessionDir, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
-        Ok(Session {
-            dir: Arc::new(dir),
-            signals: Signals::listen()?,
-            screen,
-        })
+        Ok(Session { dir: Arc::new(dir), signals: Signals::listen()?, screen })
     }
 
     fn open(path: &Path, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
@@ -132,8 +118,7 @@ impl<'a> Session<'a> {
         let (live, mut shown) = watch::channel(live_of(&folded));
         let mut keys = Keys::listen();
         if keys.is_some() {
-            self.screen
-                .say("keys: p pause or resume, r reload the page, q stop");
+            self.screen.say("keys: p pause or resume, r reload the page, q stop");
         }
         let mut line = self.screen.progress();
         let mut recording = pin!(halves::record(run, request, folded, controls, live));
@@ -178,16 +163,9 @@ impl<'a> Session<'a> {
         let told = self.dir.intent()?;
         let edge = told.and_then(|told| {
             let edge = told.edge_after(&folded.told)?;
-            Some(RecorderEvent::Edge {
-                by: By::Intent,
-                state: edge.state,
-                reload: edge.reload,
-                told: Some(told),
-            })
+            Some(RecorderEvent::Edge { by: By::Intent, state: edge.state, reload: edge.reload, told: Some(told) })
         });
-        let notes = notes
-            .iter()
-            .map(|text| RecorderEvent::Warning { text: text.clone() });
+        let notes = notes.iter().map(|text| RecorderEvent::Warning { text: text.clone() });
         for event in notes.chain(edge) {
             let entry = run.append(event)?;
             folded.apply_recorder(run.number(), &entry);
@@ -265,9 +243,7 @@ impl<'a> Session<'a> {
                 Phase::Finished => "publish",
                 _ => "resume",
             };
-            self.screen.say(format_args!(
-                "the session is kept in {path}; go on with it by `panorec {next} {path}`"
-            ));
+            self.screen.say(format_args!("the session is kept in {path}; go on with it by `panorec {next} {path}`"));
         } else if self.dir.delivery()?.remove_session {
             // Nobody else holds it: the publisher has returned.
             if let Some(dir) = Arc::into_inner(self.dir) {
@@ -304,10 +280,5 @@ fn live_of(folded: &Folded) -> Live {
 }
 
 fn finishing_text(progress: Finishing) -> String {
-    format!(
-        "{}  {} of {}",
-        progress.what,
-        screen::clock(progress.done_us),
-        screen::clock(progress.total_us)
-    )
+    format!("{}  {} of {}", progress.what, screen::clock(progress.done_us), screen::clock(progress.total_us))
 }

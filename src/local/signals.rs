@@ -15,10 +15,8 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn listen() -> Result<Signals, Complaint> {
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Complaint::internal(format!("cannot receive signals: {error}")))
-        };
+        let listen =
+            |kind| signal(kind).map_err(|error| Complaint::internal(format!("cannot receive signals: {error}")));
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
@@ -62,9 +60,7 @@ fn hangup_is_ignored() -> bool {
 
 /// The mask of ignored signals in /proc/<pid>/status (proc(5)): bit 0 is signal 1, SIGHUP.
 fn ignored_signals(status: &str) -> Option<u64> {
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(mask.trim(), 16).ok()
 }
 

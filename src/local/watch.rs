@@ -25,9 +25,7 @@ impl FolderWatch {
         if let Err(error) = &inotify {
             tracing::warn!(%error, "changes are noticed once a second only");
         }
-        let watch = FolderWatch {
-            inotify: inotify.ok(),
-        };
+        let watch = FolderWatch { inotify: inotify.ok() };
         watch.add(folder);
         watch
     }

@@ -29,10 +29,7 @@ impl Moment {
         let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let seconds = u64::try_from(boot.tv_sec).unwrap_or(0);
         let micros = u64::try_from(boot.tv_nsec).unwrap_or(0) / 1_000;
-        Moment {
-            wall: Timestamp::now(),
-            mono_us: seconds * 1_000_000 + micros,
-        }
+        Moment { wall: Timestamp::now(), mono_us: seconds * 1_000_000 + micros }
     }
 }
 
@@ -121,11 +118,7 @@ pub struct Figures {
 
 /// What a recorder writes to `recorder/runs/<n>/journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    tag = "event",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum RecorderEvent {
     /// First in every run.
     RunStarted {
@@ -221,11 +214,7 @@ pub enum PublishFailure {
 
 /// What a publisher writes to `publisher/runs/<n>/journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    tag = "event",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum PublisherEvent {
     RunStarted {
         run: RunNumber,

@@ -33,13 +33,7 @@ impl ExitCode {
             };
         }
         let finished = folded.phase() == Phase::Finished;
-        if finished
-            && folded
-                .published
-                .videos
-                .as_ref()
-                .is_some_and(|videos| !videos.is_empty())
-        {
+        if finished && folded.published.videos.as_ref().is_some_and(|videos| !videos.is_empty()) {
             return ExitCode::Done;
         }
         match folded.failure.as_ref().map(|failed| failed.failure) {

@@ -40,10 +40,7 @@ pub struct History {
 
 impl History {
     /// Sorts the runs and leaves of each recorder run only what its successor saw of it.
-    pub fn new(
-        mut recorder: Vec<RunLog<RecorderEvent>>,
-        mut publisher: Vec<RunLog<PublisherEvent>>,
-    ) -> History {
+    pub fn new(mut recorder: Vec<RunLog<RecorderEvent>>, mut publisher: Vec<RunLog<PublisherEvent>>) -> History {
         publisher.sort_by_key(|log| log.run);
         recorder.sort_by_key(|log| log.run);
         let mut limits = SeenLimits::default();
@@ -54,10 +51,7 @@ impl History {
             }
             limits.heed(log);
         }
-        History {
-            recorder,
-            publisher,
-        }
+        History { recorder, publisher }
     }
 }
 
@@ -74,10 +68,7 @@ impl SeenLimits {
     /// Takes in what `log`, already cut to its own limit, says of older runs. The nearest
     /// successor has the last word: it went on from what it saw, and later ones from there.
     pub(super) fn heed(&mut self, log: &RunLog<RecorderEvent>) {
-        for SeenRun {
-            run, journal_bytes, ..
-        } in older_of(log)
-        {
+        for SeenRun { run, journal_bytes, .. } in older_of(log) {
             if *run < log.run {
                 self.0.insert(*run, *journal_bytes);
             }

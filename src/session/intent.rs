@@ -81,31 +81,15 @@ mod tests {
     use super::*;
 
     fn intent(state: IntentState, refresh: u64, revision: u64) -> Intent {
-        Intent {
-            state,
-            refresh,
-            revision,
-            at: None,
-        }
+        Intent { state, refresh, revision, at: None }
     }
 
     #[test]
     fn only_news_is_an_edge() {
         use IntentState::{Paused, Recording, Stopped};
-        let state = |state| {
-            Some(ToldEdge {
-                state: Some(state),
-                reload: false,
-            })
-        };
-        let reload = Some(ToldEdge {
-            state: None,
-            reload: true,
-        });
-        let both = Some(ToldEdge {
-            state: Some(Paused),
-            reload: true,
-        });
+        let state = |state| Some(ToldEdge { state: Some(state), reload: false });
+        let reload = Some(ToldEdge { state: None, reload: true });
+        let both = Some(ToldEdge { state: Some(Paused), reload: true });
         let last = intent(Recording, 1, 4);
         for (said, edge) in [
             (intent(Recording, 1, 4), None),

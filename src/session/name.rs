@@ -6,9 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The number of one life of a half: 1, 2, 3 …; claimed by creating `runs/<n>` exclusively.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunNumber(pub u32);
 
@@ -42,10 +40,7 @@ impl FromStr for PartName {
     fn from_str(text: &str) -> Result<Self, BadPartName> {
         let parse = || {
             let (run, part) = text.strip_suffix(".webm")?.split_once('-')?;
-            Some(PartName {
-                run: RunNumber(run.parse().ok()?),
-                part: part.parse().ok()?,
-            })
+            Some(PartName { run: RunNumber(run.parse().ok()?), part: part.parse().ok()? })
         };
         // The round trip refuses `+1-01.webm` and other spellings of the same numbers.
         parse()
@@ -74,9 +69,7 @@ pub struct TaskId(String);
 
 /// The text cannot name a recording.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{0:?} is not a task id: up to 253 of a-z, 0-9, '-' and '.', a letter or digit at the ends"
-)]
+#[error("{0:?} is not a task id: up to 253 of a-z, 0-9, '-' and '.', a letter or digit at the ends")]
 pub struct BadTaskId(String);
 
 impl TaskId {
@@ -105,11 +98,7 @@ impl FromStr for TaskId {
             && text.starts_with(plain)
             && text.ends_with(plain)
             && text.chars().all(|c| plain(c) || c == '-' || c == '.');
-        if fits {
-            Ok(TaskId(text.to_owned()))
-        } else {
-            Err(BadTaskId(text.chars().take(80).collect()))
-        }
+        if fits { Ok(TaskId(text.to_owned())) } else { Err(BadTaskId(text.chars().take(80).collect())) }
     }
 }
 

@@ -127,9 +127,7 @@ impl Status {
             stop_time: folded.stop_time(),
             finish_time: folded.finish_time(),
             result: StatusResult::of(folded),
-            pauses: Listing::of(folded.pauses(), items, PauseItem::of, |pause| {
-                pause.length_us
-            }),
+            pauses: Listing::of(folded.pauses(), items, PauseItem::of, |pause| pause.length_us),
             gaps: Listing::of(folded.gaps(), items, GapItem::of, |gap| gap.lost_us),
             content: Content::of(folded),
             recorder: RecorderStatus {
@@ -144,11 +142,7 @@ impl Status {
 
 impl Report {
     pub fn of(task_id: TaskId, folded: &Folded, items: Items) -> Report {
-        Report {
-            task_id,
-            status: Status::of(folded, items),
-            warnings: folded.warnings.clone(),
-        }
+        Report { task_id, status: Status::of(folded, items), warnings: folded.warnings.clone() }
     }
 }
 
@@ -156,16 +150,11 @@ impl StatusResult {
     /// None while nothing is decided yet.
     fn of(folded: &Folded) -> Option<StatusResult> {
         let error = error_of(folded);
-        if error.is_none() && folded.published.videos.is_none() && folded.phase() != Phase::Finished
-        {
+        if error.is_none() && folded.published.videos.is_none() && folded.phase() != Phase::Finished {
             return None;
         }
         let (error_code, error_message) = error.unzip();
-        Some(StatusResult {
-            error_code,
-            error_message,
-            videos: folded.published.videos.clone().unwrap_or_default(),
-        })
+        Some(StatusResult { error_code, error_message, videos: folded.published.videos.clone().unwrap_or_default() })
     }
 }
 
@@ -174,35 +163,24 @@ fn error_of(folded: &Folded) -> Option<(&'static str, String)> {
     let published = &folded.published;
     if let Some((failure, message)) = &published.failure {
         return Some(match failure {
-            PublishFailure::Finishing => (
-                "InternalError",
-                format!("video transcode failed({message})"),
-            ),
-            PublishFailure::Delivery => {
-                ("InternalError", format!("video upload failed({message})"))
-            }
+            PublishFailure::Finishing => ("InternalError", format!("video transcode failed({message})")),
+            PublishFailure::Delivery => ("InternalError", format!("video upload failed({message})")),
         });
     }
-    let has_video = published
-        .videos
-        .as_ref()
-        .is_some_and(|videos| !videos.is_empty());
+    let has_video = published.videos.as_ref().is_some_and(|videos| !videos.is_empty());
     if let Some(failed) = folded.failure.as_ref().filter(|_| !has_video) {
         let message = match failed.failure {
-            Failure::PageLoad => format!(
-                "invalid RecordURL or unsupported RecordURL, please check again: {}",
-                failed.message
-            ),
+            Failure::PageLoad => {
+                format!("invalid RecordURL or unsupported RecordURL, please check again: {}", failed.message)
+            }
             _ => failed.message.clone(),
         };
         return Some(("InternalErr", message));
     }
-    published.callback_failure.as_ref().map(|message| {
-        (
-            "CallbackFailed",
-            format!("Callback failed even all tries. last error message:{message}"),
-        )
-    })
+    published
+        .callback_failure
+        .as_ref()
+        .map(|message| ("CallbackFailed", format!("Callback failed even all tries. last error message:{message}")))
 }
 
 impl<T> Listing<T> {
@@ -222,21 +200,13 @@ impl<T> Listing<T> {
 
 impl PauseItem {
     fn of(pause: &Pause) -> PauseItem {
-        PauseItem {
-            at_seconds: seconds(pause.at_us),
-            seconds: seconds(pause.length_us),
-            by: pause.by,
-        }
+        PauseItem { at_seconds: seconds(pause.at_us), seconds: seconds(pause.length_us), by: pause.by }
     }
 }
 
 impl GapItem {
     fn of(gap: &Gap) -> GapItem {
-        GapItem {
-            at_seconds: seconds(gap.at_us),
-            lost_seconds: seconds(gap.lost_us),
-            cause: gap.cause,
-        }
+        GapItem { at_seconds: seconds(gap.at_us), lost_seconds: seconds(gap.lost_us), cause: gap.cause }
     }
 }
 

@@ -37,15 +37,9 @@ fn help_has_examples_and_names_every_flag_of_the_contract() {
     ] {
         says(&record, flag);
     }
-    says(
-        &record,
-        "panorec record https://example.com/lesson -o lesson.mp4 --duration 10m",
-    );
+    says(&record, "panorec record https://example.com/lesson -o lesson.mp4 --duration 10m");
     for command in ["resume", "ctl", "publish", "completions"] {
-        says(
-            &help(&[command, "--help"]),
-            &format!("  panorec {command} "),
-        );
+        says(&help(&[command, "--help"]), &format!("  panorec {command} "));
     }
     says(&help(&["--help"]), "8 interrupted and\nresumable");
     says(&help(&["--version"]), env!("CARGO_PKG_VERSION"));

@@ -27,10 +27,7 @@ fn values_out_of_bounds_are_refused_with_the_bounds() {
     ] {
         says(&place.record_is_refused(&[flag, value]), bounds);
     }
-    says(
-        &place.record_is_refused(&["--codec", "vp9", "--crf", "3"]),
-        "4 to 63",
-    );
+    says(&place.record_is_refused(&["--codec", "vp9", "--crf", "3"]), "4 to 63");
 }
 
 #[test]
@@ -69,10 +66,7 @@ fn an_output_that_cannot_be_written_is_refused_before_anything_starts() {
     }
     let link = place.path().join("link.mp4");
     std::os::unix::fs::symlink("/dev/null", link).unwrap();
-    says(
-        &place.record_is_refused(&["-o", "link.mp4"]),
-        "is not a file",
-    );
+    says(&place.record_is_refused(&["-o", "link.mp4"]), "is not a file");
     let left = fs::read_dir(place.path()).unwrap().count();
     assert_eq!(left, 2, "something was left behind");
 }
@@ -84,64 +78,15 @@ fn options_that_do_not_go_together_are_refused() {
     fs::write(place.path().join("short"), [7; 15]).unwrap();
     let url = "https://keys.example/1";
     for (args, words) in [
-        (
-            &["-o", "a.mp4", "--format", "hls"][..],
-            "end the name with .m3u8",
-        ),
+        (&["-o", "a.mp4", "--format", "hls"][..], "end the name with .m3u8"),
         (&["--segment-seconds", "6"], "add --format hls"),
-        (
-            &["--hls-key-file", "key", "--hls-key-url", url],
-            "add --format hls",
-        ),
-        (
-            &["--format", "hls", "--hls-key-file", "key"],
-            "--hls-key-url",
-        ),
+        (&["--hls-key-file", "key", "--hls-key-url", url], "add --format hls"),
+        (&["--format", "hls", "--hls-key-file", "key"], "--hls-key-url"),
         (&["--format", "hls", "--hls-key-url", url], "--hls-key-file"),
-        (
-            &[
-                "--format",
-                "hls",
-                "--hls-iv",
-                "00112233445566778899aabbccddeeff",
-            ],
-            "--hls-key-file",
-        ),
-        (
-            &[
-                "-o",
-                "a.m3u8",
-                "--hls-key-file",
-                "short",
-                "--hls-key-url",
-                url,
-            ],
-            "16 bytes or 32 hexadecimal digits",
-        ),
-        (
-            &[
-                "-o",
-                "a.m3u8",
-                "--hls-key-file",
-                "none",
-                "--hls-key-url",
-                url,
-            ],
-            "cannot be read",
-        ),
-        (
-            &[
-                "-o",
-                "a.m3u8",
-                "--hls-key-file",
-                "key",
-                "--hls-key-url",
-                url,
-                "--hls-iv",
-                "12",
-            ],
-            "32 hexadecimal digits",
-        ),
+        (&["--format", "hls", "--hls-iv", "00112233445566778899aabbccddeeff"], "--hls-key-file"),
+        (&["-o", "a.m3u8", "--hls-key-file", "short", "--hls-key-url", url], "16 bytes or 32 hexadecimal digits"),
+        (&["-o", "a.m3u8", "--hls-key-file", "none", "--hls-key-url", url], "cannot be read"),
+        (&["-o", "a.m3u8", "--hls-key-file", "key", "--hls-key-url", url, "--hls-iv", "12"], "32 hexadecimal digits"),
     ] {
         says(&place.record_is_refused(args), words);
     }
@@ -152,26 +97,14 @@ fn a_session_folder_must_be_new_to_record_and_a_session_to_resume() {
     let place = Place::new();
     fs::create_dir_all(place.path().join("old/recorder")).unwrap();
     fs::write(place.path().join("file"), "").unwrap();
-    says(
-        &place.record_is_refused(&["--session", "old"]),
-        "panorec resume",
-    );
-    says(
-        &place.record_is_refused(&["--session", "file/session"]),
-        "--session DIR",
-    );
+    says(&place.record_is_refused(&["--session", "old"]), "panorec resume");
+    says(&place.record_is_refused(&["--session", "file/session"]), "--session DIR");
     for command in ["resume", "publish"] {
         says(&place.is_refused(&[command, "old"]), "holds no session");
         says(&place.is_refused(&[command, "missing"]), "holds no session");
     }
-    says(
-        &place.is_refused(&["ctl", "missing", "stop"]),
-        "holds no session",
-    );
-    says(
-        &place.is_refused(&["ctl", "missing", "explode"]),
-        "pause, resume, refresh, stop",
-    );
+    says(&place.is_refused(&["ctl", "missing", "stop"]), "holds no session");
+    says(&place.is_refused(&["ctl", "missing", "explode"]), "pause, resume, refresh, stop");
 }
 
 #[test]
@@ -180,8 +113,5 @@ fn no_command_or_a_wrong_one_is_bad_usage() {
     says(&place.is_refused(&[]), "Usage: panorec");
     says(&place.is_refused(&["rekord"]), "record");
     says(&place.is_refused(&["record"]), "<URL>");
-    says(
-        &place.is_refused(&["publish", "x", "--from", "upload"]),
-        "splice",
-    );
+    says(&place.is_refused(&["publish", "x", "--from", "upload"]), "splice");
 }

@@ -33,22 +33,15 @@ fn session(place: &Place) -> SessionDir {
 fn recording(session: &SessionDir) -> RecorderRun {
     let run = RecorderRun::claim(session).unwrap();
     run.start(session, |_, _| None).unwrap();
-    let part = PartName {
-        run: run.number(),
-        part: 1,
-    };
-    run.append(RecorderEvent::PartOpened { part, video_us: 0 })
-        .unwrap();
+    let part = PartName { run: run.number(), part: 1 };
+    run.append(RecorderEvent::PartOpened { part, video_us: 0 }).unwrap();
     run
 }
 
 #[track_caller]
 fn ends(place: &Place, args: &[&str], code: i32) -> (String, String) {
     let output = place.panorec(args);
-    let (out, err) = (
-        String::from_utf8(output.stdout).unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    );
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(code), "{args:?}: {out}{err}");
     (out, err)
 }
@@ -59,34 +52,20 @@ fn ctl_ends_when_the_recorder_has_journaled_what_was_said() {
     let session = session(&place);
     let run = recording(&session);
     let mut told = Inotify::init().unwrap();
-    told.watches()
-        .add(session.intent_folder(), WatchMask::MOVED_TO)
-        .unwrap();
+    told.watches().add(session.intent_folder(), WatchMask::MOVED_TO).unwrap();
 
     let mut ctl = place.command(&["ctl", "s", "pause"]);
     let mut ctl = ctl.stdout(Stdio::piped()).spawn().unwrap();
     told.read_events_blocking(&mut [0; 4096]).unwrap();
     let intent = session.intent().unwrap().unwrap();
     assert_eq!((intent.state, intent.revision), (IntentState::Paused, 1));
-    assert_eq!(
-        ctl.try_wait().unwrap(),
-        None,
-        "it did not wait for the recorder"
-    );
+    assert_eq!(ctl.try_wait().unwrap(), None, "it did not wait for the recorder");
 
-    run.append(RecorderEvent::Edge {
-        by: By::Intent,
-        state: Some(intent.state),
-        reload: false,
-        told: Some(intent),
-    })
-    .unwrap();
+    run.append(RecorderEvent::Edge { by: By::Intent, state: Some(intent.state), reload: false, told: Some(intent) })
+        .unwrap();
     let output = ctl.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    says(
-        &String::from_utf8(output.stdout).unwrap(),
-        "s: paused at 0:00:0",
-    );
+    says(&String::from_utf8(output.stdout).unwrap(), "s: paused at 0:00:0");
     assert_eq!(session.folded().unwrap().phase(), Phase::Paused);
 }
 
@@ -109,11 +88,7 @@ fn a_stopped_recording_can_be_told_nothing_more() {
     let place = Place::new();
     let session = session(&place);
     let run = recording(&session);
-    run.append(RecorderEvent::Stopped {
-        by: By::Limit,
-        video_us: 9,
-    })
-    .unwrap();
+    run.append(RecorderEvent::Stopped { by: By::Limit, video_us: 9 }).unwrap();
     for word in ["pause", "resume", "refresh"] {
         let (_, err) = ends(&place, &["ctl", "s", word], 2);
         says(&err, "the recording is stopped, and that is final");
@@ -137,27 +112,13 @@ fn resume_of_a_finished_session_says_so() {
     let place = Place::new();
     let session = session(&place);
     let run = recording(&session);
-    run.append(RecorderEvent::Stopped {
-        by: By::Limit,
-        video_us: 9,
-    })
-    .unwrap();
+    run.append(RecorderEvent::Stopped { by: By::Limit, video_us: 9 }).unwrap();
     let publisher = PublisherRun::claim(&session).unwrap();
-    let video = Video {
-        filename: "lesson.mp4".into(),
-        size_bytes: 5,
-        duration_seconds: 2.0,
-        url: None,
-        file_id: None,
-    };
+    let video = Video { filename: "lesson.mp4".into(), size_bytes: 5, duration_seconds: 2.0, url: None, file_id: None };
     for event in [
-        PublisherEvent::RunStarted {
-            run: publisher.number(),
-        },
+        PublisherEvent::RunStarted { run: publisher.number() },
         PublisherEvent::TranscodeStarted,
-        PublisherEvent::Delivered {
-            videos: vec![video],
-        },
+        PublisherEvent::Delivered { videos: vec![video] },
         PublisherEvent::Finished,
     ] {
         publisher.append(event).unwrap();

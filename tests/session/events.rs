@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use panorec::session::event::{
-    DisplayKind, Entry, Failure, Figures, GapCause, Moment, PublishFailure, PublisherEvent,
-    RecorderEvent, SeenPart, SeenRun, Video,
+    DisplayKind, Entry, Failure, Figures, GapCause, Moment, PublishFailure, PublisherEvent, RecorderEvent, SeenPart,
+    SeenRun, Video,
 };
 use panorec::session::history::{History, Line, RunLog};
 use panorec::session::intent::{By, Intent, IntentState};
@@ -27,8 +27,7 @@ fn any_wall() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         Just(Timestamp::MIN),
         Just(Timestamp::MAX),
-        (-1_000_000_000..4_000_000_000i64)
-            .prop_map(|second| Timestamp::from_second(second).unwrap()),
+        (-1_000_000_000..4_000_000_000i64).prop_map(|second| Timestamp::from_second(second).unwrap()),
     ]
 }
 
@@ -37,12 +36,7 @@ fn any_moment() -> impl Strategy<Value = Moment> {
 }
 
 fn any_by() -> impl Strategy<Value = By> {
-    prop_oneof![
-        Just(By::Intent),
-        Just(By::Page),
-        Just(By::Keyboard),
-        Just(By::Recorder)
-    ]
+    prop_oneof![Just(By::Intent), Just(By::Page), Just(By::Keyboard), Just(By::Recorder)]
 }
 
 fn any_state() -> impl Strategy<Value = IntentState> {
@@ -54,31 +48,15 @@ fn any_state() -> impl Strategy<Value = IntentState> {
 }
 
 fn any_told() -> impl Strategy<Value = Option<Intent>> {
-    let intent = (
-        any_state(),
-        any_number(),
-        any_number(),
-        prop::option::of(any_wall()),
-    )
-        .prop_map(|(state, refresh, revision, at)| Intent {
-            state,
-            refresh,
-            revision,
-            at,
-        });
+    let intent = (any_state(), any_number(), any_number(), prop::option::of(any_wall()))
+        .prop_map(|(state, refresh, revision, at)| Intent { state, refresh, revision, at });
     prop::option::of(intent)
 }
 
 fn any_seen() -> impl Strategy<Value = Vec<SeenRun>> {
-    let part =
-        (any_part(), any_number()).prop_map(|(part, end_video_us)| SeenPart { part, end_video_us });
-    let run = (any_run(), any_number(), prop::collection::vec(part, 0..4)).prop_map(
-        |(run, journal_bytes, parts)| SeenRun {
-            run,
-            journal_bytes,
-            parts,
-        },
-    );
+    let part = (any_part(), any_number()).prop_map(|(part, end_video_us)| SeenPart { part, end_video_us });
+    let run = (any_run(), any_number(), prop::collection::vec(part, 0..4))
+        .prop_map(|(run, journal_bytes, parts)| SeenRun { run, journal_bytes, parts });
     prop::collection::vec(run, 0..4)
 }
 
@@ -122,38 +100,31 @@ fn any_recorder_event() -> impl Strategy<Value = RecorderEvent> {
 
 fn any_publisher_event() -> impl Strategy<Value = PublisherEvent> {
     use PublisherEvent as E;
-    let video =
-        (".{0,9}", any_number(), 0.0..1e9f64).prop_map(|(filename, size_bytes, seconds)| {
-            Video {
-                filename,
-                size_bytes,
-                // Halves are told exactly by any JSON reader.
-                duration_seconds: seconds.floor() / 2.0,
-                url: None,
-                file_id: None,
-            }
-        });
+    let video = (".{0,9}", any_number(), 0.0..1e9f64).prop_map(|(filename, size_bytes, seconds)| {
+        Video {
+            filename,
+            size_bytes,
+            // Halves are told exactly by any JSON reader.
+            duration_seconds: seconds.floor() / 2.0,
+            url: None,
+            file_id: None,
+        }
+    });
     prop_oneof![
         any_run().prop_map(|run| E::RunStarted { run }),
-        (any_part(), any_number())
-            .prop_map(|(part, end_video_us)| E::MediaMeasured { part, end_video_us }),
+        (any_part(), any_number()).prop_map(|(part, end_video_us)| E::MediaMeasured { part, end_video_us }),
         Just(E::TranscodeStarted),
         Just(E::UploadStarted),
         prop::collection::vec(video, 0..3).prop_map(|videos| E::Delivered { videos }),
         Just(E::CallbackStarted),
         ".{0,40}".prop_map(|message| E::CallbackFailed { message }),
-        ".{0,40}".prop_map(|message| E::Failed {
-            failure: PublishFailure::Delivery,
-            message
-        }),
+        ".{0,40}".prop_map(|message| E::Failed { failure: PublishFailure::Delivery, message }),
         ".{0,40}".prop_map(|text| E::Warning { text }),
         Just(E::Finished),
     ]
 }
 
-fn any_entry<E: std::fmt::Debug>(
-    event: impl Strategy<Value = E>,
-) -> impl Strategy<Value = Entry<E>> {
+fn any_entry<E: std::fmt::Debug>(event: impl Strategy<Value = E>) -> impl Strategy<Value = Entry<E>> {
     (any_moment(), event).prop_map(|(at, event)| Entry { v: 1, at, event })
 }
 
@@ -165,9 +136,7 @@ pub fn any_publisher_entry() -> impl Strategy<Value = Entry<PublisherEvent>> {
     any_entry(any_publisher_event())
 }
 
-fn any_log<E: std::fmt::Debug>(
-    entry: impl Strategy<Value = Entry<E>>,
-) -> impl Strategy<Value = RunLog<E>> {
+fn any_log<E: std::fmt::Debug>(entry: impl Strategy<Value = Entry<E>>) -> impl Strategy<Value = RunLog<E>> {
     let line = (entry, 1..300u64);
     (any_run(), prop::collection::vec(line, 0..24)).prop_map(|(run, lines)| {
         let mut end_offset = 0;

@@ -31,12 +31,7 @@ fn fold_step_by_step(history: &History, mut look: impl FnMut(&Folded)) -> Folded
 }
 
 fn cut_us(folded: &Folded) -> u64 {
-    folded
-        .pauses()
-        .iter()
-        .filter(|pause| pause.cut)
-        .map(|pause| pause.length_us)
-        .sum()
+    folded.pauses().iter().filter(|pause| pause.cut).map(|pause| pause.length_us).sum()
 }
 
 fn gaps_us(folded: &Folded) -> u64 {
@@ -158,37 +153,20 @@ fn five_hundred_pauses_keep_the_summary_small() {
         Step::Pause { cut: true },
         Step::Wait { ms: 500 },
         Step::Resume,
-        Step::Gap {
-            cause: panorec::session::event::GapCause::BrowserDied,
-            ms: 10,
-            lost_ms: 0,
-        },
+        Step::Gap { cause: panorec::session::event::GapCause::BrowserDied, ms: 10, lost_ms: 0 },
     ];
-    let (history, _) = play(
-        &pause
-            .iter()
-            .cycle()
-            .take(2_500)
-            .cloned()
-            .collect::<Vec<_>>(),
-    );
+    let (history, _) = play(&pause.iter().cycle().take(2_500).cloned().collect::<Vec<_>>());
     let mut folded = Folded::of(&history);
     for n in 0..1_000 {
         let text = format!("{n} {}", "long ".repeat(1_000));
         folded.apply_recorder(
             RunNumber(1),
-            &Entry {
-                event: RecorderEvent::Warning { text },
-                ..history.recorder[0].lines[0].entry.clone()
-            },
+            &Entry { event: RecorderEvent::Warning { text }, ..history.recorder[0].lines[0].entry.clone() },
         );
     }
     let report = Report::of(TaskId::random(), &folded, Items::Newest);
     let pauses = &report.status.pauses;
-    assert_eq!(
-        (pauses.count, pauses.items.len(), pauses.truncated),
-        (500, 64, true)
-    );
+    assert_eq!((pauses.count, pauses.items.len(), pauses.truncated), (500, 64, true));
     assert!((pauses.total_seconds - 250.0).abs() < 0.001);
     assert_eq!(report.status.gaps.count, 500);
     let summary = serde_json::to_string(&report).unwrap();
@@ -202,36 +180,22 @@ mod story {
     use super::*;
     use crate::world::push;
     use jiff::Timestamp;
-    use panorec::session::event::{
-        DisplayKind, Failure, Moment, PublishFailure, PublisherEvent, SeenPart, SeenRun,
-    };
+    use panorec::session::event::{DisplayKind, Failure, Moment, PublishFailure, PublisherEvent, SeenPart, SeenRun};
     use panorec::session::intent::{By, Intent, IntentState};
     use panorec::session::name::PartName;
 
     fn at(seconds: f64) -> Moment {
         let created: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
         let us = (seconds * 1e6) as i64;
-        Moment {
-            wall: created + jiff::SignedDuration::from_micros(us),
-            mono_us: us as u64,
-        }
+        Moment { wall: created + jiff::SignedDuration::from_micros(us), mono_us: us as u64 }
     }
 
     fn recorded(events: Vec<(f64, RecorderEvent)>) -> Folded {
-        let mut log = RunLog {
-            run: RunNumber(0),
-            lines: Vec::new(),
-        };
+        let mut log = RunLog { run: RunNumber(0), lines: Vec::new() };
         let mut logs = Vec::new();
         for (seconds, event) in events {
             if let RecorderEvent::RunStarted { run, .. } = &event {
-                logs.push(std::mem::replace(
-                    &mut log,
-                    RunLog {
-                        run: *run,
-                        lines: Vec::new(),
-                    },
-                ));
+                logs.push(std::mem::replace(&mut log, RunLog { run: *run, lines: Vec::new() }));
             }
             push(&mut log, at(seconds), event);
         }
@@ -241,51 +205,30 @@ mod story {
     }
 
     fn published(folded: &mut Folded, seconds: f64, event: PublisherEvent) {
-        folded.apply_publisher(&Entry {
-            v: 1,
-            at: at(seconds),
-            event,
-        });
+        folded.apply_publisher(&Entry { v: 1, at: at(seconds), event });
     }
 
     fn started() -> RecorderEvent {
-        RecorderEvent::RunStarted {
-            run: RunNumber(1),
-            older: Vec::new(),
-        }
+        RecorderEvent::RunStarted { run: RunNumber(1), older: Vec::new() }
     }
 
     fn edge(by: By, state: IntentState) -> RecorderEvent {
-        RecorderEvent::Edge {
-            by,
-            state: Some(state),
-            reload: false,
-            told: None,
-        }
+        RecorderEvent::Edge { by, state: Some(state), reload: false, told: None }
     }
 
     fn part(run: u32, part: u32) -> PartName {
-        PartName {
-            run: RunNumber(run),
-            part,
-        }
+        PartName { run: RunNumber(run), part }
     }
 
     fn opened(video_us: u64) -> RecorderEvent {
-        RecorderEvent::PartOpened {
-            part: part(1, 1),
-            video_us,
-        }
+        RecorderEvent::PartOpened { part: part(1, 1), video_us }
     }
 
     fn seen(bytes: u64, end_video_us: u64) -> Vec<SeenRun> {
         vec![SeenRun {
             run: RunNumber(1),
             journal_bytes: bytes,
-            parts: vec![SeenPart {
-                part: part(1, 1),
-                end_video_us,
-            }],
+            parts: vec![SeenPart { part: part(1, 1), end_video_us }],
         }]
     }
 
@@ -294,28 +237,15 @@ mod story {
         let folded = recorded(vec![(0.0, started())]);
         assert_eq!((folded.phase(), folded.start_time()), (Phase::Normal, None));
 
-        let paused = vec![
-            (0.0, started()),
-            (1.0, edge(By::Intent, IntentState::Paused)),
-        ];
+        let paused = vec![(0.0, started()), (1.0, edge(By::Intent, IntentState::Paused))];
         let folded = recorded(paused.clone());
         assert_eq!((folded.phase(), folded.start_time()), (Phase::Paused, None));
 
-        let resumed = [
-            paused,
-            vec![(2.0, edge(By::Intent, IntentState::Recording))],
-        ]
-        .concat();
+        let resumed = [paused, vec![(2.0, edge(By::Intent, IntentState::Recording))]].concat();
         let folded = recorded(resumed);
-        assert_eq!(
-            (folded.phase(), folded.start_time()),
-            (Phase::Recording, None)
-        );
+        assert_eq!((folded.phase(), folded.start_time()), (Phase::Recording, None));
 
-        let manual = vec![
-            (0.0, started()),
-            (3.0, edge(By::Page, IntentState::Recording)),
-        ];
+        let manual = vec![(0.0, started()), (3.0, edge(By::Page, IntentState::Recording))];
         assert_eq!(recorded(manual).phase(), Phase::Normal);
     }
 
@@ -338,33 +268,12 @@ mod story {
         let folded = recorded(vec![
             (0.0, started()),
             (1.0, opened(0)),
-            (
-                12.0,
-                RecorderEvent::RunStarted {
-                    run: RunNumber(2),
-                    older: seen(9_999, 8_500_000),
-                },
-            ),
-            (
-                14.0,
-                RecorderEvent::PartOpened {
-                    part: part(2, 1),
-                    video_us: 8_500_000,
-                },
-            ),
-            (
-                20.0,
-                RecorderEvent::Stopped {
-                    by: By::Page,
-                    video_us: 14_500_000,
-                },
-            ),
+            (12.0, RecorderEvent::RunStarted { run: RunNumber(2), older: seen(9_999, 8_500_000) }),
+            (14.0, RecorderEvent::PartOpened { part: part(2, 1), video_us: 8_500_000 }),
+            (20.0, RecorderEvent::Stopped { by: By::Page, video_us: 14_500_000 }),
         ]);
         let gap = folded.gaps()[0];
-        assert_eq!(
-            (folded.gaps().len(), gap.at_us, gap.lost_us),
-            (1, 8_500_000, 4_500_000)
-        );
+        assert_eq!((folded.gaps().len(), gap.at_us, gap.lost_us), (1, 8_500_000, 4_500_000));
         assert_eq!(folded.wall_us(), Some(19_000_000));
         assert_eq!(folded.runs, 2);
     }
@@ -375,42 +284,12 @@ mod story {
             (0.0, started()),
             (1.0, opened(0)),
             (3.0, edge(By::Intent, IntentState::Paused)),
-            (
-                3.0,
-                RecorderEvent::Paused {
-                    by: By::Intent,
-                    video_us: 2_000_000,
-                    cut: true,
-                },
-            ),
-            (
-                60.0,
-                RecorderEvent::RunStarted {
-                    run: RunNumber(2),
-                    older: seen(9_999, 2_000_000),
-                },
-            ),
+            (3.0, RecorderEvent::Paused { by: By::Intent, video_us: 2_000_000, cut: true }),
+            (60.0, RecorderEvent::RunStarted { run: RunNumber(2), older: seen(9_999, 2_000_000) }),
             (70.0, edge(By::Intent, IntentState::Recording)),
-            (
-                70.0,
-                RecorderEvent::Resumed {
-                    video_us: 2_000_000,
-                },
-            ),
-            (
-                71.0,
-                RecorderEvent::PartOpened {
-                    part: part(2, 1),
-                    video_us: 2_000_000,
-                },
-            ),
-            (
-                80.0,
-                RecorderEvent::Stopped {
-                    by: By::Page,
-                    video_us: 11_000_000,
-                },
-            ),
+            (70.0, RecorderEvent::Resumed { video_us: 2_000_000 }),
+            (71.0, RecorderEvent::PartOpened { part: part(2, 1), video_us: 2_000_000 }),
+            (80.0, RecorderEvent::Stopped { by: By::Page, video_us: 11_000_000 }),
         ]);
         assert!(folded.gaps().is_empty());
         assert_eq!(folded.pauses().len(), 1);
@@ -422,14 +301,7 @@ mod story {
         let folded = recorded(vec![
             (0.0, started()),
             (1.0, edge(By::Intent, IntentState::Paused)),
-            (
-                1.0,
-                RecorderEvent::Paused {
-                    by: By::Intent,
-                    video_us: 0,
-                    cut: true,
-                },
-            ),
+            (1.0, RecorderEvent::Paused { by: By::Intent, video_us: 0, cut: true }),
             (9.0, edge(By::Intent, IntentState::Recording)),
             (9.0, RecorderEvent::Resumed { video_us: 0 }),
             (10.0, opened(0)),
@@ -442,19 +314,9 @@ mod story {
     #[test]
     fn a_recording_whose_recorder_never_came_back_stops_where_its_media_ends() {
         let mut folded = recorded(vec![(0.0, started()), (1.0, opened(0))]);
-        assert_eq!(
-            folded.unmeasured_part().map(|found| found.name),
-            Some(part(1, 1))
-        );
-        published(
-            &mut folded,
-            50.0,
-            PublisherEvent::RunStarted { run: RunNumber(1) },
-        );
-        let measured = PublisherEvent::MediaMeasured {
-            part: part(1, 1),
-            end_video_us: 7_000_000,
-        };
+        assert_eq!(folded.unmeasured_part().map(|found| found.name), Some(part(1, 1)));
+        published(&mut folded, 50.0, PublisherEvent::RunStarted { run: RunNumber(1) });
+        let measured = PublisherEvent::MediaMeasured { part: part(1, 1), end_video_us: 7_000_000 };
         published(&mut folded, 50.1, measured);
         published(&mut folded, 50.2, PublisherEvent::TranscodeStarted);
         assert_eq!(folded.phase(), Phase::Transcode);
@@ -468,10 +330,7 @@ mod story {
             by: By::Intent,
             state: None,
             reload: true,
-            told: Some(Intent {
-                refresh,
-                ..Intent::default()
-            }),
+            told: Some(Intent { refresh, ..Intent::default() }),
         };
         let folded = recorded(vec![
             (0.0, started()),
@@ -487,10 +346,7 @@ mod story {
 
     #[test]
     fn exit_codes_follow_from_the_fold() {
-        let failed = |failure| RecorderEvent::Failed {
-            failure,
-            message: "why".into(),
-        };
+        let failed = |failure| RecorderEvent::Failed { failure, message: "why".into() };
         for (failure, code) in [
             (Failure::PageLoad, ExitCode::PageNotLoaded),
             (Failure::NoSandbox, ExitCode::NoSandbox),
@@ -499,26 +355,15 @@ mod story {
         ] {
             let mut folded = recorded(vec![(0.0, started()), (1.0, failed(failure))]);
             assert_eq!(ExitCode::of(&folded), code);
-            published(
-                &mut folded,
-                2.0,
-                PublisherEvent::RunStarted { run: RunNumber(1) },
-            );
-            published(
-                &mut folded,
-                2.0,
-                PublisherEvent::Delivered { videos: Vec::new() },
-            );
+            published(&mut folded, 2.0, PublisherEvent::RunStarted { run: RunNumber(1) });
+            published(&mut folded, 2.0, PublisherEvent::Delivered { videos: Vec::new() });
             published(&mut folded, 2.0, PublisherEvent::Finished);
             assert_eq!(ExitCode::of(&folded), code);
             let status = serde_json::to_value(Status::of(&folded, Items::All)).unwrap();
             assert_eq!(status["result"]["errorCode"], "InternalErr");
         }
 
-        let stopped = vec![
-            (0.0, started()),
-            (1.0, edge(By::Keyboard, IntentState::Stopped)),
-        ];
+        let stopped = vec![(0.0, started()), (1.0, edge(By::Keyboard, IntentState::Stopped))];
         let mut folded = recorded(stopped);
         assert_eq!(ExitCode::of(&folded), ExitCode::Interrupted);
         published(&mut folded, 2.0, PublisherEvent::Finished);
@@ -532,18 +377,10 @@ mod story {
         ] {
             let mut folded = recorded(vec![(0.0, started()), (1.0, opened(0))]);
             let message = "no space".to_owned();
-            published(
-                &mut folded,
-                2.0,
-                PublisherEvent::Failed { failure, message },
-            );
+            published(&mut folded, 2.0, PublisherEvent::Failed { failure, message });
             assert_eq!(ExitCode::of(&folded), code);
             // A newer run tries again.
-            published(
-                &mut folded,
-                3.0,
-                PublisherEvent::RunStarted { run: RunNumber(2) },
-            );
+            published(&mut folded, 3.0, PublisherEvent::RunStarted { run: RunNumber(2) });
             assert_eq!(ExitCode::of(&folded), ExitCode::Interrupted);
         }
     }
@@ -562,48 +399,15 @@ mod story {
             ),
             (1.0, opened(0)),
             (3.0, edge(By::Page, IntentState::Paused)),
-            (
-                3.0,
-                RecorderEvent::Paused {
-                    by: By::Page,
-                    video_us: 2_000_000,
-                    cut: true,
-                },
-            ),
+            (3.0, RecorderEvent::Paused { by: By::Page, video_us: 2_000_000, cut: true }),
             (4.5, edge(By::Intent, IntentState::Recording)),
-            (
-                4.5,
-                RecorderEvent::Resumed {
-                    video_us: 2_000_000,
-                },
-            ),
-            (
-                6.0,
-                RecorderEvent::Warning {
-                    text: "odd size".into(),
-                },
-            ),
+            (4.5, RecorderEvent::Resumed { video_us: 2_000_000 }),
+            (6.0, RecorderEvent::Warning { text: "odd size".into() }),
             (8.5, edge(By::Limit, IntentState::Stopped)),
-            (
-                8.5,
-                RecorderEvent::PartClosed {
-                    part: part(1, 1),
-                    end_video_us: 6_000_000,
-                },
-            ),
-            (
-                8.5,
-                RecorderEvent::Stopped {
-                    by: By::Limit,
-                    video_us: 6_000_000,
-                },
-            ),
+            (8.5, RecorderEvent::PartClosed { part: part(1, 1), end_video_us: 6_000_000 }),
+            (8.5, RecorderEvent::Stopped { by: By::Limit, video_us: 6_000_000 }),
         ]);
-        published(
-            &mut folded,
-            9.0,
-            PublisherEvent::RunStarted { run: RunNumber(1) },
-        );
+        published(&mut folded, 9.0, PublisherEvent::RunStarted { run: RunNumber(1) });
         published(&mut folded, 9.0, PublisherEvent::TranscodeStarted);
         let task: TaskId = "lesson-42".parse().unwrap();
         let report = Report::of(task, &folded, Items::All);

@@ -52,23 +52,15 @@ pub fn write_logs(session: &SessionDir, logs: &[RunLog<RecorderEvent>]) {
 }
 
 fn text_of(entries: &[&Entry<RecorderEvent>]) -> String {
-    entries
-        .iter()
-        .map(|entry| serde_json::to_string(entry).unwrap() + "\n")
-        .collect()
+    entries.iter().map(|entry| serde_json::to_string(entry).unwrap() + "\n").collect()
 }
 
 fn journal(session: &SessionDir, run: u32) -> std::path::PathBuf {
-    session
-        .recorder_runs_folder()
-        .join(format!("{run}/journal.jsonl"))
+    session.recorder_runs_folder().join(format!("{run}/journal.jsonl"))
 }
 
 fn stop(video_us: u64) -> RecorderEvent {
-    RecorderEvent::Stopped {
-        by: By::Keyboard,
-        video_us,
-    }
+    RecorderEvent::Stopped { by: By::Keyboard, video_us }
 }
 
 #[test]
@@ -85,16 +77,10 @@ fn what_was_asked_is_read_back() {
 fn a_folder_is_made_once_and_must_hold_a_session_to_be_opened() {
     let (dir, session) = session();
     let again = SessionDir::create(session.path(), &request(), &delivery());
-    assert!(
-        matches!(again, Err(FolderError::AlreadyThere { .. })),
-        "{again:?}"
-    );
+    assert!(matches!(again, Err(FolderError::AlreadyThere { .. })), "{again:?}");
     for path in [dir.path().to_owned(), dir.path().join("missing")] {
         let opened = SessionDir::open(&path);
-        assert!(
-            matches!(opened, Err(FolderError::NoSession { .. })),
-            "{opened:?}"
-        );
+        assert!(matches!(opened, Err(FolderError::NoSession { .. })), "{opened:?}");
     }
 }
 
@@ -119,10 +105,7 @@ fn every_claim_gets_its_own_number_however_many_claim_at_once() {
                 })
             })
             .collect();
-        claims
-            .into_iter()
-            .map(|claim| claim.join().unwrap())
-            .collect()
+        claims.into_iter().map(|claim| claim.join().unwrap()).collect()
     });
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=8).collect::<Vec<_>>());
@@ -137,10 +120,7 @@ fn a_superseded_run_knows_and_writes_no_more() {
     let new = RecorderRun::claim(&session).unwrap();
     assert!(old.is_superseded().unwrap());
     let refused = old.append(stop(0));
-    assert!(
-        matches!(refused, Err(FolderError::Superseded { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(FolderError::Superseded { .. })), "{refused:?}");
     let folded = new.start(&session, |_, _| None).unwrap();
     assert_eq!((folded.runs, folded.phase()), (2, Phase::Normal));
     assert_eq!(folded, session.folded().unwrap());
@@ -164,13 +144,9 @@ fn a_takeover_measures_the_part_that_was_left_open() {
     let (_dir, session) = session();
     let old = RecorderRun::claim(&session).unwrap();
     old.start(&session, |_, _| None).unwrap();
-    let part = PartName {
-        run: RunNumber(1),
-        part: 1,
-    };
+    let part = PartName { run: RunNumber(1), part: 1 };
     old.create_part(part).unwrap().write_all(b"media").unwrap();
-    old.append(RecorderEvent::PartOpened { part, video_us: 0 })
-        .unwrap();
+    old.append(RecorderEvent::PartOpened { part, video_us: 0 }).unwrap();
     drop(old);
 
     let new = RecorderRun::claim(&session).unwrap();
@@ -182,15 +158,9 @@ fn a_takeover_measures_the_part_that_was_left_open() {
             Some(1_000)
         })
         .unwrap();
-    assert_eq!(
-        folded.parts().map(|part| part.end_us).collect::<Vec<_>>(),
-        [Some(1_000)]
-    );
+    assert_eq!(folded.parts().map(|part| part.end_us).collect::<Vec<_>>(), [Some(1_000)]);
     // What the old run's file gets after that does not count.
-    let mut late = fs::OpenOptions::new()
-        .append(true)
-        .open(journal(&session, 1))
-        .unwrap();
+    let mut late = fs::OpenOptions::new().append(true).open(journal(&session, 1)).unwrap();
     late.write_all(b"{\"v\":1,\"to").unwrap();
     late.write_all(b"rn}\n{\"v\":99}\n").unwrap();
     assert_eq!(session.folded().unwrap(), folded);
@@ -200,20 +170,11 @@ fn a_takeover_measures_the_part_that_was_left_open() {
 fn a_part_is_created_once_and_by_its_own_run() {
     let (_dir, session) = session();
     let run = RecorderRun::claim(&session).unwrap();
-    let part = PartName {
-        run: RunNumber(1),
-        part: 1,
-    };
+    let part = PartName { run: RunNumber(1), part: 1 };
     run.create_part(part).unwrap();
     assert!(matches!(run.create_part(part), Err(FolderError::Io { .. })));
-    let foreign = PartName {
-        run: RunNumber(2),
-        part: 1,
-    };
-    assert!(matches!(
-        run.create_part(foreign),
-        Err(FolderError::ForeignPart { .. })
-    ));
+    let foreign = PartName { run: RunNumber(2), part: 1 };
+    assert!(matches!(run.create_part(foreign), Err(FolderError::ForeignPart { .. })));
 }
 
 #[test]
@@ -231,10 +192,7 @@ fn sayings_are_raised_one_by_one_however_many_say_at_once() {
         }
     });
     let intent = session.intent().unwrap().unwrap();
-    assert_eq!(
-        (intent.state, intent.revision, intent.refresh),
-        (IntentState::Paused, 20, 20)
-    );
+    assert_eq!((intent.state, intent.revision, intent.refresh), (IntentState::Paused, 20, 20));
     assert!(intent.at.is_some());
 }
 
@@ -243,9 +201,7 @@ fn an_event_too_long_to_be_read_is_not_written() {
     let (_dir, session) = session();
     let run = RecorderRun::claim(&session).unwrap();
     run.start(&session, |_, _| None).unwrap();
-    let refused = run.append(RecorderEvent::Warning {
-        text: "x".repeat(300 << 10),
-    });
+    let refused = run.append(RecorderEvent::Warning { text: "x".repeat(300 << 10) });
     assert!(matches!(refused, Err(FolderError::LongEvent { .. })));
     run.append(stop(0)).unwrap();
     assert_eq!(session.folded().unwrap().phase(), Phase::Canceled);
@@ -258,19 +214,12 @@ fn the_result_is_replaced_as_a_whole() {
     session.write_result(&serde_json::json!({"b": 2})).unwrap();
     let result = fs::read_to_string(session.path().join("publisher/result.json")).unwrap();
     assert_eq!(result, "{\n  \"b\": 2\n}\n");
-    let left = fs::read_dir(session.path().join("publisher"))
-        .unwrap()
-        .count();
+    let left = fs::read_dir(session.path().join("publisher")).unwrap().count();
     assert_eq!(left, 4, "delivery.json, result.json, runs, output");
 }
 
 fn cut(path: &Path, bytes: u64) {
-    fs::OpenOptions::new()
-        .write(true)
-        .open(path)
-        .unwrap()
-        .set_len(bytes)
-        .unwrap();
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }
 
 #[test]
@@ -302,13 +251,9 @@ fn a_last_line_whose_blocks_never_came_to_disk_is_torn_too() {
     file.write_all(b"\0\0\0\0ed\",\"video_us\":1}\n").unwrap();
     assert_eq!(session.history().unwrap(), history);
     // But not before another line.
-    file.write_all(text_of(&[&history.recorder[0].lines[1].entry]).as_bytes())
-        .unwrap();
+    file.write_all(text_of(&[&history.recorder[0].lines[1].entry]).as_bytes()).unwrap();
     let refused = session.history();
-    assert!(
-        matches!(refused, Err(FolderError::BadEvent { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(FolderError::BadEvent { .. })), "{refused:?}");
 }
 
 proptest! {

@@ -13,10 +13,7 @@ use tempfile::TempDir;
 use crate::folder::{session, write_logs};
 use crate::world::play_unfinished;
 
-const PART: PartName = PartName {
-    run: RunNumber(1),
-    part: 1,
-};
+const PART: PartName = PartName { run: RunNumber(1), part: 1 };
 
 struct Hostile {
     dir: TempDir,
@@ -68,26 +65,17 @@ impl Hostile {
 
 #[track_caller]
 fn is_refused<T: std::fmt::Debug>(result: Result<T, FolderError>) {
-    assert!(
-        matches!(result, Err(FolderError::Hostile { .. })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(FolderError::Hostile { .. })), "{result:?}");
 }
 
 #[track_caller]
 fn is_too_big<T: std::fmt::Debug>(result: Result<T, FolderError>) {
-    assert!(
-        matches!(result, Err(FolderError::TooBig { .. })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(FolderError::TooBig { .. })), "{result:?}");
 }
 
 #[track_caller]
 fn is_bad_event<T: std::fmt::Debug>(result: Result<T, FolderError>) {
-    assert!(
-        matches!(result, Err(FolderError::BadEvent { .. })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(FolderError::BadEvent { .. })), "{result:?}");
 }
 
 #[test]
@@ -159,10 +147,7 @@ fn only_plain_files_with_one_name_are_parts() {
 #[test]
 fn huge_files_are_refused_unread() {
     let hostile = Hostile::new();
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .open(hostile.journal())
-        .unwrap();
+    let file = fs::OpenOptions::new().write(true).open(hostile.journal()).unwrap();
     file.set_len(1 << 30).unwrap();
     is_too_big(hostile.session.history());
 
@@ -172,12 +157,7 @@ fn huge_files_are_refused_unread() {
 
     let hostile = Hostile::new();
     let request = hostile.in_recorder("request.json");
-    fs::OpenOptions::new()
-        .write(true)
-        .open(request)
-        .unwrap()
-        .set_len(1 << 30)
-        .unwrap();
+    fs::OpenOptions::new().write(true).open(request).unwrap().set_len(1 << 30).unwrap();
     is_too_big(hostile.session.request());
 }
 
@@ -188,25 +168,16 @@ fn crowds_are_refused() {
         fs::create_dir(hostile.in_recorder(&format!("runs/{run}"))).unwrap();
     }
     let refused = hostile.session.history();
-    assert!(
-        matches!(refused, Err(FolderError::TooMany { what: "runs", .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(FolderError::TooMany { what: "runs", .. })), "{refused:?}");
 
     let hostile = Hostile::new();
     let mut log = play_unfinished(&[]).recorder.remove(0);
-    let opened = log
-        .lines
-        .iter()
-        .find(|line| matches!(line.entry.event, RecorderEvent::PartOpened { .. }));
+    let opened = log.lines.iter().find(|line| matches!(line.entry.event, RecorderEvent::PartOpened { .. }));
     let opened = opened.unwrap().clone();
     log.lines.extend(std::iter::repeat_n(opened, 4097));
     write_logs(&hostile.session, &[RunLog { ..log }]);
     let refused = hostile.session.history();
-    assert!(
-        matches!(refused, Err(FolderError::TooMany { what: "parts", .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(FolderError::TooMany { what: "parts", .. })), "{refused:?}");
 }
 
 #[test]
@@ -246,8 +217,7 @@ fn forged_takeovers_are_refused() {
         let hostile = Hostile::new();
         fs::create_dir(hostile.in_recorder("runs/2")).unwrap();
         let at = r#"{"wall":"2026-11-22T10:00:01Z","monoUs":80000000}"#;
-        let line =
-            format!(r#"{{"v":1,"at":{at},"event":"runStarted","run":2,"older":{older}}}"#) + "\n";
+        let line = format!(r#"{{"v":1,"at":{at},"event":"runStarted","run":2,"older":{older}}}"#) + "\n";
         fs::write(hostile.in_recorder("runs/2/journal.jsonl"), line).unwrap();
         hostile.session.history().map(drop)
     };
@@ -266,32 +236,16 @@ fn forged_takeovers_are_refused() {
 #[test]
 fn a_newer_event_is_refused_with_the_way_out() {
     let hostile = Hostile::new();
-    let refused = hostile
-        .forge(r#"{"v":2,"when":"later","event":"teleported"}"#)
-        .unwrap_err();
-    assert!(matches!(
-        refused,
-        FolderError::NewerEvent {
-            line: 2,
-            version: 2,
-            ..
-        }
-    ));
+    let refused = hostile.forge(r#"{"v":2,"when":"later","event":"teleported"}"#).unwrap_err();
+    assert!(matches!(refused, FolderError::NewerEvent { line: 2, version: 2, .. }));
     let text = refused.to_string();
-    assert!(
-        text.contains("newer panorec") && text.contains("journal.jsonl"),
-        "{text}"
-    );
+    assert!(text.contains("newer panorec") && text.contains("journal.jsonl"), "{text}");
 }
 
 #[test]
 fn a_journal_of_another_run_is_refused() {
     let hostile = Hostile::new();
     fs::create_dir(hostile.in_recorder("runs/2")).unwrap();
-    fs::copy(
-        hostile.journal(),
-        hostile.in_recorder("runs/2/journal.jsonl"),
-    )
-    .unwrap();
+    fs::copy(hostile.journal(), hostile.in_recorder("runs/2/journal.jsonl")).unwrap();
     is_bad_event(hostile.session.history());
 }

@@ -3,9 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use panorec::session::event::{
-    EVENT_VERSION, Entry, Figures, GapCause, Moment, PublisherEvent, RecorderEvent, Video,
-};
+use panorec::session::event::{EVENT_VERSION, Entry, Figures, GapCause, Moment, PublisherEvent, RecorderEvent, Video};
 use panorec::session::fold::Folded;
 use panorec::session::history::{History, Line, RunLog};
 use panorec::session::intent::{By, IntentState};
@@ -48,13 +46,8 @@ pub struct Clock {
 }
 
 pub fn steps(skew_ms: i64) -> impl Strategy<Value = Vec<Step>> {
-    let clock = (0..1_000_000u64, -skew_ms..=skew_ms)
-        .prop_map(|(booted_ms, skew_ms)| Clock { booted_ms, skew_ms });
-    let cause = prop_oneof![
-        Just(GapCause::BrowserDied),
-        Just(GapCause::EncoderDied),
-        Just(GapCause::SoundDied),
-    ];
+    let clock = (0..1_000_000u64, -skew_ms..=skew_ms).prop_map(|(booted_ms, skew_ms)| Clock { booted_ms, skew_ms });
+    let cause = prop_oneof![Just(GapCause::BrowserDied), Just(GapCause::EncoderDied), Just(GapCause::SoundDied),];
     let step = prop_oneof![
         3 => (1..20_000u64).prop_map(|ms| Step::Wait { ms }),
         2 => any::<bool>().prop_map(|cut| Step::Pause { cut }),
@@ -119,10 +112,7 @@ impl World {
             part_start_us: 0,
             part: 0,
             paused: None,
-            clock: Clock {
-                booted_ms: 77_000,
-                skew_ms: 0,
-            },
+            clock: Clock { booted_ms: 77_000, skew_ms: 0 },
             logs: Vec::new(),
             truth: Truth::default(),
         };
@@ -145,21 +135,11 @@ impl World {
                 self.open_part();
             }
             Step::Refresh => {
-                self.say(RecorderEvent::Edge {
-                    by: By::Page,
-                    state: None,
-                    reload: true,
-                    told: None,
-                });
+                self.say(RecorderEvent::Edge { by: By::Page, state: None, reload: true, told: None });
                 self.pass(300 * MS);
                 self.say(RecorderEvent::Refreshed);
             }
-            Step::Die {
-                lost_ms,
-                down_ms,
-                clock,
-                lives_on,
-            } => {
+            Step::Die { lost_ms, down_ms, clock, lives_on } => {
                 self.die(lost_ms * MS, down_ms * MS, *clock, *lives_on);
             }
         }
@@ -170,11 +150,7 @@ impl World {
             return;
         }
         self.edge(IntentState::Paused);
-        self.say(RecorderEvent::Paused {
-            by: By::Page,
-            video_us: self.video_us,
-            cut,
-        });
+        self.say(RecorderEvent::Paused { by: By::Page, video_us: self.video_us, cut });
         self.paused = Some(cut);
     }
 
@@ -183,36 +159,24 @@ impl World {
             return;
         }
         self.edge(IntentState::Recording);
-        self.say(RecorderEvent::Resumed {
-            video_us: self.video_us,
-        });
+        self.say(RecorderEvent::Resumed { video_us: self.video_us });
     }
 
     /// The video loses its last `lost_us` and stands still for `us`.
     fn gap(&mut self, cause: GapCause, us: u64, lost_us: u64) {
         if self.paused == Some(true) {
-            self.say(RecorderEvent::GapBegan {
-                cause,
-                video_us: self.video_us,
-            });
+            self.say(RecorderEvent::GapBegan { cause, video_us: self.video_us });
             self.pass(us);
-            self.say(RecorderEvent::GapEnded {
-                video_us: self.video_us,
-            });
+            self.say(RecorderEvent::GapEnded { video_us: self.video_us });
             return;
         }
         self.lose(lost_us);
-        self.say(RecorderEvent::GapBegan {
-            cause,
-            video_us: self.video_us,
-        });
+        self.say(RecorderEvent::GapBegan { cause, video_us: self.video_us });
         self.close_part();
         self.idle(us);
         self.truth.gaps_us += us;
         self.open_part();
-        self.say(RecorderEvent::GapEnded {
-            video_us: self.video_us,
-        });
+        self.say(RecorderEvent::GapEnded { video_us: self.video_us });
     }
 
     fn die(&mut self, lost_us: u64, down_us: u64, clock: Clock, lives_on: bool) {
@@ -223,15 +187,8 @@ impl World {
         if lives_on {
             // Nothing of this counts: the successor did not see it.
             for _ in 0..3 {
-                self.say(RecorderEvent::Stopped {
-                    by: By::Limit,
-                    video_us: 123 * MS,
-                });
-                self.say(RecorderEvent::Paused {
-                    by: By::Page,
-                    video_us: 5,
-                    cut: true,
-                });
+                self.say(RecorderEvent::Stopped { by: By::Limit, video_us: 123 * MS });
+                self.say(RecorderEvent::Paused { by: By::Page, video_us: 5, cut: true });
             }
         }
         let start_us = 900 * MS;
@@ -251,19 +208,9 @@ impl World {
     pub fn stop(&mut self) -> Truth {
         self.edge(IntentState::Stopped);
         self.close_part();
-        self.say(RecorderEvent::Figures(Figures {
-            frames: 9,
-            ..Figures::default()
-        }));
-        self.say(RecorderEvent::Stopped {
-            by: By::Keyboard,
-            video_us: self.video_us,
-        });
-        Truth {
-            recorded_us: self.video_us,
-            wall_us: self.now_us - self.first_frame_us,
-            ..self.truth.clone()
-        }
+        self.say(RecorderEvent::Figures(Figures { frames: 9, ..Figures::default() }));
+        self.say(RecorderEvent::Stopped { by: By::Keyboard, video_us: self.video_us });
+        Truth { recorded_us: self.video_us, wall_us: self.now_us - self.first_frame_us, ..self.truth.clone() }
     }
 
     pub fn history(&self, published: bool) -> History {
@@ -284,10 +231,7 @@ impl World {
         ];
         let mut publisher = Vec::new();
         if published {
-            let mut log = RunLog {
-                run: RunNumber(1),
-                lines: Vec::new(),
-            };
+            let mut log = RunLog { run: RunNumber(1), lines: Vec::new() };
             for event in events {
                 push(&mut log, self.moment(), event);
             }
@@ -298,44 +242,27 @@ impl World {
 
     fn begin_run(&mut self, older: Vec<panorec::session::event::SeenRun>) {
         let run = RunNumber(self.logs.len() as u32 + 1);
-        self.logs.push(RunLog {
-            run,
-            lines: Vec::new(),
-        });
+        self.logs.push(RunLog { run, lines: Vec::new() });
         self.part = 0;
         self.say(RecorderEvent::RunStarted { run, older });
     }
 
     fn edge(&mut self, state: IntentState) {
-        self.say(RecorderEvent::Edge {
-            by: By::Page,
-            state: Some(state),
-            reload: false,
-            told: None,
-        });
+        self.say(RecorderEvent::Edge { by: By::Page, state: Some(state), reload: false, told: None });
     }
 
     fn open_part(&mut self) {
         self.part += 1;
         self.part_start_us = self.video_us;
-        self.say(RecorderEvent::PartOpened {
-            part: self.part_name(),
-            video_us: self.video_us,
-        });
+        self.say(RecorderEvent::PartOpened { part: self.part_name(), video_us: self.video_us });
     }
 
     fn close_part(&mut self) {
-        self.say(RecorderEvent::PartClosed {
-            part: self.part_name(),
-            end_video_us: self.video_us,
-        });
+        self.say(RecorderEvent::PartClosed { part: self.part_name(), end_video_us: self.video_us });
     }
 
     fn part_name(&self) -> PartName {
-        PartName {
-            run: RunNumber(self.logs.len() as u32),
-            part: self.part,
-        }
+        PartName { run: RunNumber(self.logs.len() as u32), part: self.part }
     }
 
     /// Time passes while the recorder is at work.
@@ -361,12 +288,8 @@ impl World {
 
     fn moment(&self) -> Moment {
         let created: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let wall = SignedDuration::from_micros(self.now_us as i64)
-            + SignedDuration::from_millis(self.clock.skew_ms);
-        Moment {
-            wall: created + wall,
-            mono_us: self.clock.booted_ms * MS + self.now_us,
-        }
+        let wall = SignedDuration::from_micros(self.now_us as i64) + SignedDuration::from_millis(self.clock.skew_ms);
+        Moment { wall: created + wall, mono_us: self.clock.booted_ms * MS + self.now_us }
     }
 
     fn say(&mut self, event: RecorderEvent) {
@@ -376,11 +299,7 @@ impl World {
 }
 
 pub fn push<E: serde::Serialize>(log: &mut RunLog<E>, at: Moment, event: E) {
-    let entry = Entry {
-        v: EVENT_VERSION,
-        at,
-        event,
-    };
+    let entry = Entry { v: EVENT_VERSION, at, event };
     let end_offset = log.bytes() + serde_json::to_vec(&entry).unwrap().len() as u64 + 1;
     log.lines.push(Line { entry, end_offset });
 }

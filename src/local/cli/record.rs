@@ -7,9 +7,8 @@ use jiff::SignedDuration;
 use url::Url;
 
 use crate::session::request::{
-    AudioBitrate, BadValue, Codec, Crf, Format, FrameRate, HlsIv, KeyFrameInterval, MaxBitrate,
-    MaxDuration, PauseMode, PictureSize, PlainText, Preset, SegmentDuration, Start, StartTimeout,
-    VideoDuration,
+    AudioBitrate, BadValue, Codec, Crf, Format, FrameRate, HlsIv, KeyFrameInterval, MaxBitrate, MaxDuration, PauseMode,
+    PictureSize, PlainText, Preset, SegmentDuration, Start, StartTimeout, VideoDuration,
 };
 
 #[derive(Debug, Args)]

@@ -66,10 +66,7 @@ impl Account {
         self.writing = true;
         if self.clock == Clock::Waiting {
             self.first_frame_us = Some(now);
-            self.clock = Clock::Still {
-                settled_us: now,
-                video_us,
-            };
+            self.clock = Clock::Still { settled_us: now, video_us };
         }
         self.run_if_nothing_holds(now, video_us);
     }
@@ -96,16 +93,8 @@ impl Account {
             Clock::Still { settled_us, .. } => settled_us,
             _ => now,
         };
-        self.pause = Some(Open {
-            since_us,
-            ending: false,
-        });
-        self.pauses.push(Pause {
-            at_us: video_us,
-            length_us: 0,
-            by,
-            cut,
-        });
+        self.pause = Some(Open { since_us, ending: false });
+        self.pauses.push(Pause { at_us: video_us, length_us: 0, by, cut });
     }
 
     pub(super) fn resumed(&mut self, now: u64, video_us: u64) {
@@ -126,22 +115,11 @@ impl Account {
         self.settle(now);
         self.close_gap();
         let lost_us = self.stand_still(now, video_us);
-        let Clock::Still {
-            settled_us,
-            video_us,
-        } = self.clock
-        else {
+        let Clock::Still { settled_us, video_us } = self.clock else {
             return;
         };
-        self.gap = Some(Open {
-            since_us: settled_us,
-            ending: false,
-        });
-        self.gaps.push(Gap {
-            at_us: video_us,
-            lost_us,
-            cause,
-        });
+        self.gap = Some(Open { since_us: settled_us, ending: false });
+        self.gaps.push(Gap { at_us: video_us, lost_us, cause });
     }
 
     pub(super) fn gap_ended(&mut self, now: u64, video_us: u64) {
@@ -153,10 +131,7 @@ impl Account {
     /// The session time at which the video reached `video_us`, as far as it ran there.
     pub(super) fn session_us_of(&self, video_us: u64) -> Option<u64> {
         match self.clock {
-            Clock::Running {
-                at_us,
-                video_us: anchor,
-            } => Some(at_us.saturating_add(video_us.saturating_sub(anchor))),
+            Clock::Running { at_us, video_us: anchor } => Some(at_us.saturating_add(video_us.saturating_sub(anchor))),
             Clock::Still { settled_us, .. } => Some(settled_us),
             Clock::Over { at_us, .. } => Some(at_us),
             Clock::Waiting => None,
@@ -190,17 +165,10 @@ impl Account {
         }
         self.settle(now);
         let (at_us, video_us) = match self.clock {
-            Clock::Running {
-                at_us,
-                video_us: anchor,
-            } => (
-                at_us.saturating_add(video_us.saturating_sub(anchor)),
-                video_us,
-            ),
-            Clock::Still {
-                settled_us,
-                video_us,
-            } => (settled_us, video_us),
+            Clock::Running { at_us, video_us: anchor } => {
+                (at_us.saturating_add(video_us.saturating_sub(anchor)), video_us)
+            }
+            Clock::Still { settled_us, video_us } => (settled_us, video_us),
             Clock::Waiting | Clock::Over { .. } => (now, 0),
         };
         self.close_pause(at_us);
@@ -212,9 +180,7 @@ impl Account {
     pub(super) fn ended_with_media(&mut self, media_end_us: Option<u64>, last_us: u64) {
         let video_us = media_end_us.unwrap_or_else(|| self.video_us(last_us));
         let now = self.session_us_of(video_us).unwrap_or(last_us);
-        if let Clock::Still {
-            video_us: stood_us, ..
-        } = self.clock
+        if let Clock::Still { video_us: stood_us, .. } = self.clock
             && video_us < stood_us
         {
             self.gap_is_ending();
@@ -227,9 +193,7 @@ impl Account {
     pub(super) fn video_us(&self, now: u64) -> u64 {
         match self.clock {
             Clock::Waiting => 0,
-            Clock::Running { at_us, video_us } => {
-                video_us.saturating_add(now.saturating_sub(at_us))
-            }
+            Clock::Running { at_us, video_us } => video_us.saturating_add(now.saturating_sub(at_us)),
             Clock::Still { video_us, .. } | Clock::Over { video_us, .. } => video_us,
         }
     }
@@ -263,17 +227,10 @@ impl Account {
     /// last anchor is lost by that.
     fn stand_still(&mut self, now: u64, video_us: u64) -> u64 {
         let (settled_us, stood_us) = match self.clock {
-            Clock::Running {
-                at_us,
-                video_us: anchor,
-            } => (
-                at_us.saturating_add(video_us.saturating_sub(anchor)),
-                anchor,
-            ),
-            Clock::Still {
-                settled_us,
-                video_us,
-            } => (settled_us.max(now), video_us),
+            Clock::Running { at_us, video_us: anchor } => {
+                (at_us.saturating_add(video_us.saturating_sub(anchor)), anchor)
+            }
+            Clock::Still { settled_us, video_us } => (settled_us.max(now), video_us),
             Clock::Waiting | Clock::Over { .. } => return 0,
         };
         let video_us = match self.clock {
@@ -281,25 +238,12 @@ impl Account {
             Clock::Still { .. } => video_us.min(stood_us),
             _ => video_us,
         };
-        self.clock = Clock::Still {
-            settled_us,
-            video_us,
-        };
+        self.clock = Clock::Still { settled_us, video_us };
         // What was listed behind the new end now stands at the new end.
-        for pause in self
-            .pauses
-            .iter_mut()
-            .rev()
-            .take_while(|item| item.at_us > video_us)
-        {
+        for pause in self.pauses.iter_mut().rev().take_while(|item| item.at_us > video_us) {
             pause.at_us = video_us;
         }
-        for gap in self
-            .gaps
-            .iter_mut()
-            .rev()
-            .take_while(|item| item.at_us > video_us)
-        {
+        for gap in self.gaps.iter_mut().rev().take_while(|item| item.at_us > video_us) {
             gap.at_us = video_us;
         }
         stood_us.saturating_sub(video_us)
@@ -313,9 +257,7 @@ impl Account {
 
     fn not_before_anchor(&self, video_us: u64) -> u64 {
         match self.clock {
-            Clock::Running {
-                video_us: anchor, ..
-            } => video_us.max(anchor),
+            Clock::Running { video_us: anchor, .. } => video_us.max(anchor),
             _ => video_us,
         }
     }
@@ -328,10 +270,7 @@ impl Account {
         let passed = now.saturating_sub(*settled_us);
         *settled_us = (*settled_us).max(now);
         let pausing = self.pause.is_some_and(|pause| !pause.ending);
-        let pause = self
-            .pauses
-            .last_mut()
-            .filter(|pause| self.pause.is_some() && pause.cut);
+        let pause = self.pauses.last_mut().filter(|pause| self.pause.is_some() && pause.cut);
         let gap = self.gaps.last_mut().filter(|_| self.gap.is_some());
         match (pause, gap) {
             (Some(pause), None) => pause.length_us = pause.length_us.saturating_add(passed),
@@ -348,8 +287,8 @@ impl Account {
         let Clock::Still { settled_us, .. } = self.clock else {
             return;
         };
-        let pause_holds = self.open_pause().is_some_and(|pause| pause.cut)
-            && self.pause.is_some_and(|pause| !pause.ending);
+        let pause_holds =
+            self.open_pause().is_some_and(|pause| pause.cut) && self.pause.is_some_and(|pause| !pause.ending);
         let gap_holds = self.gap.is_some_and(|gap| !gap.ending);
         if pause_holds || gap_holds || !self.writing {
             return;
@@ -358,10 +297,7 @@ impl Account {
             self.close_pause(settled_us);
         }
         self.close_gap();
-        self.clock = Clock::Running {
-            at_us: settled_us,
-            video_us,
-        };
+        self.clock = Clock::Running { at_us: settled_us, video_us };
     }
 
     fn close_pause(&mut self, now: u64) {
@@ -372,8 +308,7 @@ impl Account {
             pause.length_us = now.saturating_sub(open.since_us);
         }
         // One that was over before the first frame cut nothing out of the video.
-        self.pauses
-            .pop_if(|pause| pause.cut && pause.length_us == 0);
+        self.pauses.pop_if(|pause| pause.cut && pause.length_us == 0);
     }
 
     fn close_gap(&mut self) {

@@ -26,9 +26,7 @@ pub(super) struct Media {
 impl Media {
     /// All parts with something in them (or that may have something in them).
     pub(super) fn parts(&self) -> impl Iterator<Item = &MediaPart> {
-        self.parts
-            .iter()
-            .filter(|part| part.end_us.is_none_or(|end| end > part.start_us))
+        self.parts.iter().filter(|part| part.end_us.is_none_or(|end| end > part.start_us))
     }
 
     /// Whether the newest run has a part that is being written.
@@ -41,11 +39,7 @@ impl Media {
         if let Some(before) = self.open.take() {
             self.close(before, start_us);
         }
-        self.parts.push(MediaPart {
-            name,
-            start_us,
-            end_us: None,
-        });
+        self.parts.push(MediaPart { name, start_us, end_us: None });
         self.open = Some(name);
     }
 
@@ -62,11 +56,8 @@ impl Media {
     /// Leaves of the runs in `seen` only the parts listed there, with the ends given there.
     pub(super) fn cut_to_seen(&mut self, seen: &[&SeenRun]) {
         let runs: BTreeSet<RunNumber> = seen.iter().map(|run| run.run).collect();
-        let ends: BTreeMap<PartName, u64> = seen
-            .iter()
-            .flat_map(|run| &run.parts)
-            .map(|part| (part.part, part.end_video_us))
-            .collect();
+        let ends: BTreeMap<PartName, u64> =
+            seen.iter().flat_map(|run| &run.parts).map(|part| (part.part, part.end_video_us)).collect();
         self.parts.retain_mut(|part| {
             if let Some(end_us) = ends.get(&part.name) {
                 part.end_us = Some((*end_us).max(part.start_us));

@@ -21,9 +21,7 @@ pub use phase::Phase;
 pub use publish::Published;
 pub use warnings::Warnings;
 
-use super::event::{
-    DisplayKind, Entry, Failure, Figures, Moment, PublisherEvent, RecorderEvent, SeenPart, SeenRun,
-};
+use super::event::{DisplayKind, Entry, Failure, Figures, Moment, PublisherEvent, RecorderEvent, SeenPart, SeenRun};
 use super::history::History;
 use super::intent::{Intent, IntentState};
 use super::name::RunNumber;
@@ -103,16 +101,9 @@ impl Folded {
         let now = self.timeline.at(entry.at);
         match &entry.event {
             RecorderEvent::RunStarted { .. } => {}
-            RecorderEvent::BrowserStarted {
-                version,
-                sandboxed,
-                display,
-            } => {
-                self.browser = Some(Browser {
-                    version: warnings::shortened(version),
-                    sandboxed: *sandboxed,
-                    display: *display,
-                });
+            RecorderEvent::BrowserStarted { version, sandboxed, display } => {
+                self.browser =
+                    Some(Browser { version: warnings::shortened(version), sandboxed: *sandboxed, display: *display });
             }
             RecorderEvent::PageLoaded => {
                 // What was asked for while no run lived is fulfilled by the new load.
@@ -121,15 +112,9 @@ impl Folded {
                 }
             }
             RecorderEvent::PageFailed { reason } => {
-                self.warnings
-                    .push(&format!("the page failed to load: {reason}"));
+                self.warnings.push(&format!("the page failed to load: {reason}"));
             }
-            RecorderEvent::Edge {
-                state,
-                reload,
-                told,
-                ..
-            } => {
+            RecorderEvent::Edge { state, reload, told, .. } => {
                 self.edge(now, *state, *reload, told.as_ref());
             }
             RecorderEvent::PartOpened { part, video_us } => {
@@ -179,22 +164,15 @@ impl Folded {
         }
         if let Some(phase) = self.published.apply(entry.at, &entry.event) {
             // A recorder that is gone for good never said that it stopped.
-            self.account
-                .ended_with_media(self.media.end_us(), self.timeline.last_us());
+            self.account.ended_with_media(self.media.end_us(), self.timeline.last_us());
             self.phase = self.phase.advanced_to(phase);
         }
     }
 
     fn begin_run(&mut self, run: RunNumber, at: Moment, older: &[SeenRun]) {
-        let news: Vec<&SeenRun> = older
-            .iter()
-            .filter(|seen| seen.run > self.settled_runs && seen.run < run)
-            .collect();
+        let news: Vec<&SeenRun> = older.iter().filter(|seen| seen.run > self.settled_runs && seen.run < run).collect();
         self.media.cut_to_seen(&news);
-        self.settled_runs = news
-            .iter()
-            .map(|seen| seen.run)
-            .fold(self.settled_runs, RunNumber::max);
+        self.settled_runs = news.iter().map(|seen| seen.run).fold(self.settled_runs, RunNumber::max);
 
         let last_us = self.timeline.last_us();
         let media_end_us = self.media.end_us();
@@ -202,23 +180,16 @@ impl Folded {
             self.account.ended_with_media(media_end_us, last_us);
         } else {
             let media_end_us = media_end_us.unwrap_or_else(|| self.account.video_us(last_us));
-            self.timeline
-                .reach(self.account.session_us_of(media_end_us).unwrap_or(0));
+            self.timeline.reach(self.account.session_us_of(media_end_us).unwrap_or(0));
             let pause_over = self.intent == IntentState::Recording;
             self.account.run_lost(last_us, media_end_us, pause_over);
         }
         self.timeline.begin_run(at);
 
-        if self
-            .failure
-            .as_ref()
-            .is_some_and(|failed| !ends_recording(failed.failure))
+        if self.failure.as_ref().is_some_and(|failed| !ends_recording(failed.failure))
             && let Some(failed) = self.failure.take()
         {
-            self.warnings.push(&format!(
-                "an earlier run of the recorder failed: {}",
-                failed.message
-            ));
+            self.warnings.push(&format!("an earlier run of the recorder failed: {}", failed.message));
         }
         self.older_figures = self.figures();
         self.run_figures = Figures::default();
@@ -265,10 +236,7 @@ impl Folded {
     }
 
     fn fail(&mut self, now: u64, failure: Failure, message: &str) {
-        self.failure = Some(Failed {
-            failure,
-            message: warnings::shortened(message),
-        });
+        self.failure = Some(Failed { failure, message: warnings::shortened(message) });
         if ends_recording(failure) {
             self.cancel(now);
         }
@@ -365,17 +333,10 @@ impl Folded {
 
     /// What a new run says of the older runs in `history`, which this is the fold of. `measure`
     /// reads a part that was left open and says where it ends in the video; None: nothing usable.
-    pub fn seen_runs(
-        &self,
-        history: &History,
-        mut measure: impl FnMut(MediaPart) -> Option<u64>,
-    ) -> Vec<SeenRun> {
+    pub fn seen_runs(&self, history: &History, mut measure: impl FnMut(MediaPart) -> Option<u64>) -> Vec<SeenRun> {
         let seen_part = |part: &MediaPart| {
             let end_video_us = part.end_us.or_else(|| measure(*part))?;
-            Some(SeenPart {
-                part: part.name,
-                end_video_us,
-            })
+            Some(SeenPart { part: part.name, end_video_us })
         };
         let mut seen_part = seen_part;
         history
@@ -384,11 +345,7 @@ impl Folded {
             .map(|log| SeenRun {
                 run: log.run,
                 journal_bytes: log.bytes(),
-                parts: self
-                    .media
-                    .of_run(log.run)
-                    .filter_map(&mut seen_part)
-                    .collect(),
+                parts: self.media.of_run(log.run).filter_map(&mut seen_part).collect(),
             })
             .collect()
     }

@@ -37,11 +37,7 @@ impl Phase {
 
     /// The phase after `next` was said: `next`, unless that would go back.
     pub fn advanced_to(self, next: Phase) -> Phase {
-        if next.rank() >= self.rank() {
-            next
-        } else {
-            self
-        }
+        if next.rank() >= self.rank() { next } else { self }
     }
 
     /// The word of the contract.

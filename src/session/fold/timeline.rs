@@ -24,9 +24,7 @@ pub(super) struct Timeline {
 impl Timeline {
     /// A run begins; returns the session time of it.
     pub(super) fn begin_run(&mut self, at: Moment) -> u64 {
-        let since_last = self
-            .last_wall
-            .map_or(0, |last| micros_between(last, at.wall));
+        let since_last = self.last_wall.map_or(0, |last| micros_between(last, at.wall));
         self.created.get_or_insert(at.wall);
         self.base_us = self.last_us.saturating_add(since_last).max(self.end_us);
         self.base_mono_us = at.mono_us;
@@ -46,8 +44,7 @@ impl Timeline {
 
     /// The session time that the monotonic clock of the newest run means.
     pub(super) fn session_us(&self, mono_us: u64) -> u64 {
-        self.base_us
-            .saturating_add(mono_us.saturating_sub(self.base_mono_us))
+        self.base_us.saturating_add(mono_us.saturating_sub(self.base_mono_us))
     }
 
     /// Media went on until here.
@@ -67,11 +64,7 @@ impl Timeline {
     /// The wall clock time of a session time, on the clock that the first run started with.
     pub(super) fn wall(&self, us: u64) -> Option<Timestamp> {
         let offset = SignedDuration::from_micros(i64::try_from(us).unwrap_or(i64::MAX));
-        Some(
-            self.created?
-                .saturating_add(offset)
-                .unwrap_or(Timestamp::MAX),
-        )
+        Some(self.created?.saturating_add(offset).unwrap_or(Timestamp::MAX))
     }
 
     fn advance(&mut self, us: u64, wall: Timestamp) {
@@ -83,8 +76,6 @@ impl Timeline {
 
 /// From `earlier` to `later` in microseconds; 0 where the clock went back.
 fn micros_between(earlier: Timestamp, later: Timestamp) -> u64 {
-    let micros = later
-        .as_microsecond()
-        .saturating_sub(earlier.as_microsecond());
+    let micros = later.as_microsecond().saturating_sub(earlier.as_microsecond());
     u64::try_from(micros).unwrap_or(0)
 }

@@ -47,11 +47,7 @@ impl Serialize for Warnings {
 /// The text as a person may see it: bounded, and without control characters, for parts of it come
 /// from pages.
 pub(super) fn shortened(text: &str) -> String {
-    let mut kept: String = text
-        .chars()
-        .take(LENGTH)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let mut kept: String = text.chars().take(LENGTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LENGTH).is_some() {
         kept.push('…');
     }

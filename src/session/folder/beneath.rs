@@ -22,21 +22,16 @@ impl Beneath {
     /// Opens the folder itself; links in `path` are followed, for it is the caller's own word.
     pub(super) fn open(path: &Path) -> Result<Beneath, FolderError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|error| FolderError::io("open", path, error))?;
-        Ok(Beneath {
-            fd,
-            path: path.to_owned(),
-        })
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| FolderError::io("open", path, error))?;
+        Ok(Beneath { fd, path: path.to_owned() })
     }
 
     /// A folder beneath this one.
     pub(super) fn folder(&self, relative: impl AsRef<Path>) -> Result<Beneath, FolderError> {
         let path = self.path_of(&relative);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let fd = self
-            .resolve(relative.as_ref(), flags, Mode::empty())
-            .map_err(|errno| refused(errno, &path, "a folder"))?;
+        let fd =
+            self.resolve(relative.as_ref(), flags, Mode::empty()).map_err(|errno| refused(errno, &path, "a folder"))?;
         Ok(Beneath { fd, path })
     }
 
@@ -45,11 +40,8 @@ impl Beneath {
         let path = self.path_of(&relative);
         // Without NONBLOCK the open of a pipe would wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let fd = self
-            .resolve(relative.as_ref(), flags, Mode::empty())
-            .map_err(|errno| refused(errno, &path, PLAIN))?;
-        let stat =
-            rustix::fs::fstat(&fd).map_err(|error| FolderError::io("look at", &path, error))?;
+        let fd = self.resolve(relative.as_ref(), flags, Mode::empty()).map_err(|errno| refused(errno, &path, PLAIN))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|error| FolderError::io("look at", &path, error))?;
         let found = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile if stat.st_nlink == 1 => return Ok(File::from(fd)),
             FileType::RegularFile if stat.st_nlink == 0 => "a file that was just removed",
@@ -59,29 +51,17 @@ impl Beneath {
             FileType::Socket => "a socket",
             _ => "a device",
         };
-        Err(FolderError::Hostile {
-            path,
-            found,
-            wanted: PLAIN,
-        })
+        Err(FolderError::Hostile { path, found, wanted: PLAIN })
     }
 
     /// Reads a whole file of at most `limit` bytes.
-    pub(super) fn read(
-        &self,
-        relative: impl AsRef<Path>,
-        limit: u64,
-    ) -> Result<Vec<u8>, FolderError> {
+    pub(super) fn read(&self, relative: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>, FolderError> {
         let path = self.path_of(&relative);
         read_at_most(self.file(relative)?, &path, limit)
     }
 
     /// Creates a file that must not be there yet; `flags` beyond those of a new file.
-    pub(super) fn create_new(
-        &self,
-        name: impl AsRef<Path>,
-        flags: OFlags,
-    ) -> Result<File, FolderError> {
+    pub(super) fn create_new(&self, name: impl AsRef<Path>, flags: OFlags) -> Result<File, FolderError> {
         let path = self.path_of(&name);
         let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, name.as_ref(), flags, Mode::RUSR | Mode::WUSR)
@@ -121,11 +101,7 @@ impl Beneath {
                 continue;
             }
             if names.len() == limit {
-                return Err(FolderError::TooMany {
-                    path: self.path.clone(),
-                    what: "entries",
-                    limit,
-                });
+                return Err(FolderError::TooMany { path: self.path.clone(), what: "entries", limit });
             }
             names.push(name.to_owned());
         }
@@ -151,8 +127,7 @@ impl Beneath {
 
     fn resolve(&self, relative: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC;
-        let within =
-            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.fd, relative, flags, mode, within) {
             // Old kernels lack the call; some container runtimes forbid it.
             Err(Errno::NOSYS | Errno::PERM) => open_by_component(&self.fd, relative, flags, mode),
@@ -166,25 +141,15 @@ const PLAIN: &str = "a plain file";
 /// Reads at most `limit` bytes; more than that is an error.
 pub(super) fn read_at_most(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FolderError> {
     let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| FolderError::io("read", path, error))?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| FolderError::io("read", path, error))?;
     if bytes.len() as u64 > limit {
-        return Err(FolderError::TooBig {
-            path: path.to_owned(),
-            limit,
-        });
+        return Err(FolderError::TooBig { path: path.to_owned(), limit });
     }
     Ok(bytes)
 }
 
 /// Opens `relative` one component at a time, following no link anywhere.
-fn open_by_component(
-    root: impl AsFd,
-    relative: &Path,
-    flags: OFlags,
-    mode: Mode,
-) -> Result<OwnedFd, Errno> {
+fn open_by_component(root: impl AsFd, relative: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
     let mut components = relative.components().peekable();
     let mut folder: Option<OwnedFd> = None;
     while let Some(component) = components.next() {
@@ -209,11 +174,7 @@ fn refused(errno: Errno, path: &Path, wanted: &'static str) -> FolderError {
         Errno::NXIO => "a socket or a device",
         errno => return FolderError::io("open", path, errno),
     };
-    FolderError::Hostile {
-        path: path.to_owned(),
-        found,
-        wanted,
-    }
+    FolderError::Hostile { path: path.to_owned(), found, wanted }
 }
 
 #[cfg(test)]
@@ -229,9 +190,7 @@ mod tests {
         std::os::unix::fs::symlink("in", dir.path().join("link")).unwrap();
         std::os::unix::fs::symlink("file", dir.path().join("in/link")).unwrap();
         let root = Beneath::open(dir.path()).unwrap();
-        let open = |path: &str| {
-            open_by_component(root.fd(), Path::new(path), OFlags::RDONLY, Mode::empty()).map(drop)
-        };
+        let open = |path: &str| open_by_component(root.fd(), Path::new(path), OFlags::RDONLY, Mode::empty()).map(drop);
         assert_eq!(open("in/file"), Ok(()));
         assert_eq!(open("in/link"), Err(Errno::LOOP));
         assert_eq!(open("link/file"), Err(Errno::NOTDIR));

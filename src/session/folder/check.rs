@@ -46,9 +46,7 @@ impl Check for RecorderEvent {
             | RecorderEvent::Warning { text }
             | RecorderEvent::Failed { message: text, .. } => short(text),
             RecorderEvent::Figures(figures) => place(figures.longest_freeze_us),
-            RecorderEvent::PageLoaded | RecorderEvent::Edge { .. } | RecorderEvent::Refreshed => {
-                Ok(())
-            }
+            RecorderEvent::PageLoaded | RecorderEvent::Edge { .. } | RecorderEvent::Refreshed => Ok(()),
         }
     }
 
@@ -98,10 +96,7 @@ fn seen_runs(older: &[SeenRun], run: RunNumber) -> Result<(), String> {
     }
     for seen in older {
         if seen.journal_bytes > limits::JOURNAL_BYTES {
-            return Err(format!(
-                "{} bytes are too many for a journal",
-                seen.journal_bytes
-            ));
+            return Err(format!("{} bytes are too many for a journal", seen.journal_bytes));
         }
         for part in &seen.parts {
             own_part(part.part, seen.run)?;

@@ -80,10 +80,7 @@ pub(super) fn intent(root: &Beneath) -> Result<Option<Intent>, FolderError> {
 }
 
 /// Changes the told intent under a lock, so that no saying is lost to another.
-pub(super) fn tell(
-    publisher: &Beneath,
-    change: impl FnOnce(Intent) -> Intent,
-) -> Result<Intent, FolderError> {
+pub(super) fn tell(publisher: &Beneath, change: impl FnOnce(Intent) -> Intent) -> Result<Intent, FolderError> {
     let _lock = lock(publisher, "intent.lock")?;
     let before = if_there(read(publisher, INTENT))?.unwrap_or_default();
     let after = change(before);
@@ -95,8 +92,7 @@ pub(super) fn tell(
 fn lock(folder: &Beneath, name: &str) -> Result<rustix::fd::OwnedFd, FolderError> {
     let failed = |error: Errno| FolderError::io("lock", folder.path_of(Path::new(name)), error);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd =
-        rustix::fs::openat(folder.fd(), name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+    let fd = rustix::fs::openat(folder.fd(), name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
     rustix::fs::flock(&fd, FlockOperation::LockExclusive).map_err(failed)?;
     Ok(fd)
 }
@@ -122,11 +118,6 @@ impl Saying {
             Saying::Be(_) => before.revision.saturating_add(1),
             Saying::Refresh => before.revision,
         };
-        Intent {
-            state,
-            refresh,
-            revision,
-            at: Some(now),
-        }
+        Intent { state, refresh, revision, at: Some(now) }
     }
 }

@@ -41,20 +41,11 @@ pub struct SessionDir {
 impl SessionDir {
     /// Makes a session folder at `path`, which may be an empty folder already, and writes what
     /// each half is asked to do. Only the owner may enter it.
-    pub fn create(
-        path: &Path,
-        request: &Request,
-        delivery: &Delivery,
-    ) -> Result<SessionDir, FolderError> {
-        if let Some(parent) = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(parent)
-                .map_err(|error| FolderError::io("make", parent, error))?;
+    pub fn create(path: &Path, request: &Request, delivery: &Delivery) -> Result<SessionDir, FolderError> {
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(|error| FolderError::io("make", parent, error))?;
         }
-        let path =
-            std::path::absolute(path).map_err(|error| FolderError::io("find", path, error))?;
+        let path = std::path::absolute(path).map_err(|error| FolderError::io("find", path, error))?;
         match rustix::fs::mkdir(&path, rustix::fs::Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(FolderError::io("make", &path, error)),
@@ -81,22 +72,15 @@ impl SessionDir {
     pub fn open(path: &Path) -> Result<SessionDir, FolderError> {
         let none = |error: FolderError| match error {
             FolderError::Io { source, .. }
-                if matches!(
-                    source.kind(),
-                    ErrorKind::NotFound | ErrorKind::NotADirectory
-                ) =>
+                if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
-                FolderError::NoSession {
-                    path: path.to_owned(),
-                }
+                FolderError::NoSession { path: path.to_owned() }
             }
             error => error,
         };
-        let absolute =
-            std::path::absolute(path).map_err(|error| FolderError::io("find", path, error))?;
+        let absolute = std::path::absolute(path).map_err(|error| FolderError::io("find", path, error))?;
         let root = Beneath::open(&absolute).map_err(none)?;
-        root.file(format!("{}/{REQUEST}", RecorderEvent::HALF))
-            .map_err(none)?;
+        root.file(format!("{}/{REQUEST}", RecorderEvent::HALF)).map_err(none)?;
         Ok(SessionDir { root })
     }
 
@@ -127,8 +111,7 @@ impl SessionDir {
 
     /// Opens a part for reading: a plain file of this session and nothing else.
     pub fn open_part(&self, part: PartName) -> Result<File, FolderError> {
-        self.root
-            .file(format!("{}/parts/{part}", RecorderEvent::HALF))
+        self.root.file(format!("{}/parts/{part}", RecorderEvent::HALF))
     }
 
     /// Whether the newest run of the recorder lives, here or on another machine that shares the
@@ -166,9 +149,7 @@ impl SessionDir {
     /// Says something to the recording. It takes effect when the recorder has journaled it.
     pub fn tell(&self, saying: Saying) -> Result<Intent, FolderError> {
         let now = jiff::Timestamp::now();
-        document::tell(&self.root.folder(PublisherEvent::HALF)?, |before| {
-            saying.to(before, now)
-        })
+        document::tell(&self.root.folder(PublisherEvent::HALF)?, |before| saying.to(before, now))
     }
 
     /// The folder in which `intent.json` appears, by rename; for watching it.

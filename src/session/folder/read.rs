@@ -29,11 +29,7 @@ pub(super) fn run_numbers(runs: &Beneath) -> Result<Vec<RunNumber>, FolderError>
         })
         .collect();
     if numbers.len() > limits::RUNS {
-        return Err(FolderError::TooMany {
-            path: runs.path().to_owned(),
-            what: "runs",
-            limit: limits::RUNS,
-        });
+        return Err(FolderError::TooMany { path: runs.path().to_owned(), what: "runs", limit: limits::RUNS });
     }
     numbers.sort_unstable();
     Ok(numbers)
@@ -60,10 +56,7 @@ fn publisher_runs(root: &Beneath) -> Result<Vec<RunLog<PublisherEvent>>, FolderE
     let Some(runs) = if_there(root.folder("publisher/runs"))? else {
         return Ok(Vec::new());
     };
-    run_numbers(&runs)?
-        .into_iter()
-        .map(|run| reader.run(&runs, run, None))
-        .collect()
+    run_numbers(&runs)?.into_iter().map(|run| reader.run(&runs, run, None)).collect()
 }
 
 pub(super) fn if_there<T>(result: Result<T, FolderError>) -> Result<Option<T>, FolderError> {
@@ -94,19 +87,14 @@ impl Reader {
         let relative = format!("{run}/{JOURNAL}");
         let path = runs.path_of(&relative);
         let Some(file) = if_there(runs.file(&relative))? else {
-            return Ok(RunLog {
-                run,
-                lines: Vec::new(),
-            });
+            return Ok(RunLog { run, lines: Vec::new() });
         };
         let left = limits::JOURNAL_BYTES.saturating_sub(self.bytes);
         let bytes = match seen {
             Some(seen) if seen <= left => {
                 use std::io::Read;
                 let mut bytes = Vec::new();
-                file.take(seen)
-                    .read_to_end(&mut bytes)
-                    .map_err(|error| FolderError::io("read", &path, error))?;
+                file.take(seen).read_to_end(&mut bytes).map_err(|error| FolderError::io("read", &path, error))?;
                 bytes
             }
             _ => read_at_most(file, &path, left)?,
@@ -128,10 +116,7 @@ impl Reader {
             let number = index + 1;
             offset += text.len() as u64;
             if text.len() > limits::LINE_BYTES {
-                return Err(FolderError::TooBig {
-                    path: path.to_owned(),
-                    limit: limits::LINE_BYTES as u64,
-                });
+                return Err(FolderError::TooBig { path: path.to_owned(), limit: limits::LINE_BYTES as u64 });
             }
             let is_last = offset == bytes.len() as u64;
             let Some(text) = text.strip_suffix(b"\n") else {
@@ -146,18 +131,12 @@ impl Reader {
             self.events += 1;
             self.parts += entry.event.parts();
             self.within_bounds(path)?;
-            entry
-                .event
-                .check(run, index == 0, entry.at)
-                .map_err(|why| FolderError::BadEvent {
-                    path: path.to_owned(),
-                    line: number,
-                    why,
-                })?;
-            lines.push(Line {
-                entry,
-                end_offset: offset,
-            });
+            entry.event.check(run, index == 0, entry.at).map_err(|why| FolderError::BadEvent {
+                path: path.to_owned(),
+                line: number,
+                why,
+            })?;
+            lines.push(Line { entry, end_offset: offset });
         }
         Ok(lines)
     }
@@ -170,11 +149,7 @@ impl Reader {
         } else {
             return Ok(());
         };
-        Err(FolderError::TooMany {
-            path: path.to_owned(),
-            what,
-            limit,
-        })
+        Err(FolderError::TooMany { path: path.to_owned(), what, limit })
     }
 }
 
@@ -192,16 +167,10 @@ impl Unreadable {
     fn in_line(self, path: &Path, line: usize) -> FolderError {
         let path = path.to_owned();
         match self {
-            Unreadable::Newer(version) => FolderError::NewerEvent {
-                path,
-                line,
-                version,
-            },
-            Unreadable::Torn(why) | Unreadable::Unknown(why) => FolderError::BadEvent {
-                path,
-                line,
-                why: why.to_string().chars().take(200).collect(),
-            },
+            Unreadable::Newer(version) => FolderError::NewerEvent { path, line, version },
+            Unreadable::Torn(why) | Unreadable::Unknown(why) => {
+                FolderError::BadEvent { path, line, why: why.to_string().chars().take(200).collect() }
+            }
         }
     }
 }
@@ -212,13 +181,8 @@ struct Versioned {
 }
 
 fn parse<E: DeserializeOwned>(line: &[u8]) -> Result<Entry<E>, Unreadable> {
-    let versioned: Versioned = serde_json::from_slice(line).map_err(|error| {
-        if error.is_data() {
-            Unreadable::Unknown(error)
-        } else {
-            Unreadable::Torn(error)
-        }
-    })?;
+    let versioned: Versioned = serde_json::from_slice(line)
+        .map_err(|error| if error.is_data() { Unreadable::Unknown(error) } else { Unreadable::Torn(error) })?;
     if versioned.v > u64::from(EVENT_VERSION) {
         return Err(Unreadable::Newer(versioned.v));
     }

@@ -55,11 +55,7 @@ impl<E: HalfEvent> Run<E> {
         let number = loop {
             let newest = run_numbers(&runs)?.last().copied().unwrap_or_default();
             if newest.0 as usize >= limits::RUNS {
-                return Err(FolderError::TooMany {
-                    path: runs.path().to_owned(),
-                    what: "runs",
-                    limit: limits::RUNS,
-                });
+                return Err(FolderError::TooMany { path: runs.path().to_owned(), what: "runs", limit: limits::RUNS });
             }
             let next = RunNumber(newest.0 + 1);
             // Whoever makes the folder has the number; the others try the next one.
@@ -74,17 +70,7 @@ impl<E: HalfEvent> Run<E> {
         rustix::fs::flock(&file, FlockOperation::LockExclusive)
             .map_err(|error| FolderError::io("lock", &path, error))?;
         folder.sync()?;
-        Ok(Run {
-            number,
-            half,
-            runs,
-            journal: Mutex::new(Journal {
-                file,
-                path,
-                length: 0,
-            }),
-            events: PhantomData,
-        })
+        Ok(Run { number, half, runs, journal: Mutex::new(Journal { file, path, length: 0 }), events: PhantomData })
     }
 
     pub fn number(&self) -> RunNumber {
@@ -105,16 +91,9 @@ impl<E: HalfEvent> Run<E> {
     /// Journals an event that took effect at `at`, see [`Run::append`].
     pub fn append_at(&self, at: Moment, event: E) -> Result<Entry<E>, FolderError> {
         if self.is_superseded()? {
-            return Err(FolderError::Superseded {
-                run: self.number,
-                newer: RunNumber(self.number.0 + 1),
-            });
+            return Err(FolderError::Superseded { run: self.number, newer: RunNumber(self.number.0 + 1) });
         }
-        let entry = Entry {
-            v: EVENT_VERSION,
-            at,
-            event,
-        };
+        let entry = Entry { v: EVENT_VERSION, at, event };
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         journal.append(&entry)?;
         Ok(entry)
@@ -137,10 +116,7 @@ impl RecorderRun {
             let file = session.open_part(part.name).ok()?;
             measure(part, file)
         });
-        let entry = self.append(RecorderEvent::RunStarted {
-            run: self.number,
-            older,
-        })?;
+        let entry = self.append(RecorderEvent::RunStarted { run: self.number, older })?;
         folded.apply_recorder(self.number, &entry);
         Ok(folded)
     }
@@ -148,10 +124,7 @@ impl RecorderRun {
     /// Creates a part of this run, for writing and reading; it must not be there yet.
     pub fn create_part(&self, part: PartName) -> Result<File, FolderError> {
         if part.run != self.number {
-            return Err(FolderError::ForeignPart {
-                part,
-                run: self.number,
-            });
+            return Err(FolderError::ForeignPart { part, run: self.number });
         }
         let parts = self.half.folder("parts")?;
         let file = parts.create_new(part.to_string(), OFlags::RDWR)?;
@@ -174,15 +147,9 @@ impl Journal {
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         if line.len() > limits::LINE_BYTES {
-            return Err(FolderError::LongEvent {
-                bytes: line.len(),
-                limit: limits::LINE_BYTES,
-            });
+            return Err(FolderError::LongEvent { bytes: line.len(), limit: limits::LINE_BYTES });
         }
-        let written = self
-            .file
-            .write_all(&line)
-            .and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => {
                 self.length += line.len() as u64;

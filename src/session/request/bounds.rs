@@ -9,13 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BadValue {
     #[error("{what} must be a whole number from {min} to {max}{unit}, not {given}")]
-    OutOfRange {
-        what: &'static str,
-        min: u32,
-        max: u32,
-        unit: &'static str,
-        given: String,
-    },
+    OutOfRange { what: &'static str, min: u32, max: u32, unit: &'static str, given: String },
     #[error("a video's duration must be more than 0 and at most 259200 seconds, not {given}")]
     Duration { given: String },
     #[error("the text must be one line of 1 to 1024 bytes without control characters")]
@@ -128,9 +122,7 @@ impl VideoDuration {
         if seconds > 0.0 && seconds <= 259_200.0 {
             Ok(VideoDuration(seconds))
         } else {
-            Err(BadValue::Duration {
-                given: seconds.to_string(),
-            })
+            Err(BadValue::Duration { given: seconds.to_string() })
         }
     }
 
@@ -148,16 +140,13 @@ impl FromStr for VideoDuration {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<VideoDuration, BadValue> {
-        let seconds = text.parse().map_err(|_| BadValue::Duration {
-            given: format!("{text:?}"),
-        })?;
+        let seconds = text.parse().map_err(|_| BadValue::Duration { given: format!("{text:?}") })?;
         VideoDuration::from_seconds(seconds)
     }
 }
 
 impl<'de> Deserialize<'de> for VideoDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        VideoDuration::from_seconds(f64::deserialize(deserializer)?)
-            .map_err(serde::de::Error::custom)
+        VideoDuration::from_seconds(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }

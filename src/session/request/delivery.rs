@@ -67,9 +67,7 @@ pub struct HlsKey {
 /// Why a delivery cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BadDelivery {
-    #[error(
-        "{0:?} is not a file name: 1 to 200 bytes, no '/', no control characters, no leading '.'"
-    )]
+    #[error("{0:?} is not a file name: 1 to 200 bytes, no '/', no control characters, no leading '.'")]
     FileName(String),
     #[error("the HLS initialization vector must be 32 hexadecimal digits (16 bytes)")]
     Iv,
@@ -99,11 +97,7 @@ impl FromStr for FileName {
         let fits = (1..=200).contains(&text.len())
             && !text.starts_with('.')
             && !text.chars().any(|c| c == '/' || c.is_control());
-        if fits {
-            Ok(FileName(text.to_owned()))
-        } else {
-            Err(BadDelivery::FileName(text.chars().take(80).collect()))
-        }
+        if fits { Ok(FileName(text.to_owned())) } else { Err(BadDelivery::FileName(text.chars().take(80).collect())) }
     }
 }
 
@@ -122,10 +116,7 @@ impl FromStr for HlsIv {
     type Err = BadDelivery;
 
     fn from_str(text: &str) -> Result<HlsIv, BadDelivery> {
-        let digits = text
-            .strip_prefix("0x")
-            .or(text.strip_prefix("0X"))
-            .unwrap_or(text);
+        let digits = text.strip_prefix("0x").or(text.strip_prefix("0X")).unwrap_or(text);
         if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(BadDelivery::Iv);
         }

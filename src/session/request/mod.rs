@@ -7,8 +7,8 @@ mod delivery;
 mod size;
 
 pub use bounds::{
-    AudioBitrate, BadValue, Crf, FrameRate, KeyFrameInterval, MaxBitrate, MaxDuration,
-    SegmentDuration, StartTimeout, VideoDuration,
+    AudioBitrate, BadValue, Crf, FrameRate, KeyFrameInterval, MaxBitrate, MaxDuration, SegmentDuration, StartTimeout,
+    VideoDuration,
 };
 pub use delivery::{BadDelivery, Delivery, FileName, Format, HlsIv, HlsKey};
 pub use size::{PictureSize, Rounded};
@@ -120,13 +120,7 @@ impl Codec {
         if (min..=max).contains(&u32::from(crf.get())) {
             return Ok(());
         }
-        Err(BadValue::OutOfRange {
-            what,
-            min,
-            max,
-            unit: "",
-            given: crf.to_string(),
-        })
+        Err(BadValue::OutOfRange { what, min, max, unit: "", given: crf.to_string() })
     }
 
     /// The constant rate factor used when none is asked for.
@@ -235,9 +229,7 @@ pub enum BadUrl {
     NoScheme(String),
     #[error("the URL cannot be read ({0}); write it like https://example.com/page")]
     Malformed(url::ParseError),
-    #[error(
-        "only http and https pages can be recorded, not {0:?}; serve the page and give that URL"
-    )]
+    #[error("only http and https pages can be recorded, not {0:?}; serve the page and give that URL")]
     Scheme(String),
     #[error("the URL is longer than 8192 bytes; give a shorter one")]
     TooLong,
@@ -249,12 +241,7 @@ pub struct Redacted<'a>(pub &'a Url);
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Redacted(url) = self;
-        write!(
-            f,
-            "{}://{}",
-            url.scheme(),
-            url.host_str().unwrap_or_default()
-        )?;
+        write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
         if let Some(port) = url.port() {
             write!(f, ":{port}")?;
         }
@@ -300,9 +287,5 @@ impl<'de> Deserialize<'de> for PlainText {
 
 fn shown(text: &str) -> String {
     let end = text.find(['?', '#']).unwrap_or(text.len());
-    text.get(..end)
-        .unwrap_or_default()
-        .chars()
-        .take(80)
-        .collect()
+    text.get(..end).unwrap_or_default().chars().take(80).collect()
 }

@@ -28,15 +28,9 @@ impl PictureSize {
     pub fn rounded_up_to_even(width: u32, height: u32) -> Result<Rounded, BadValue> {
         in_bounds("the width", width)?;
         in_bounds("the height", height)?;
-        let size = PictureSize {
-            width: width.next_multiple_of(2),
-            height: height.next_multiple_of(2),
-        };
+        let size = PictureSize { width: width.next_multiple_of(2), height: height.next_multiple_of(2) };
         let even = (size.width, size.height) == (width, height);
-        Ok(Rounded {
-            size,
-            asked: (!even).then_some((width, height)),
-        })
+        Ok(Rounded { size, asked: (!even).then_some((width, height)) })
     }
 
     /// Reads a width and checks its bounds.
@@ -60,10 +54,7 @@ impl PictureSize {
 
 impl Default for PictureSize {
     fn default() -> PictureSize {
-        PictureSize {
-            width: 1280,
-            height: 720,
-        }
+        PictureSize { width: 1280, height: 720 }
     }
 }
 
@@ -84,8 +75,7 @@ impl TryFrom<Raw> for PictureSize {
     type Error = String;
 
     fn try_from(raw: Raw) -> Result<PictureSize, String> {
-        let rounded = PictureSize::rounded_up_to_even(raw.width, raw.height)
-            .map_err(|error| error.to_string())?;
+        let rounded = PictureSize::rounded_up_to_even(raw.width, raw.height).map_err(|error| error.to_string())?;
         match rounded.asked {
             None => Ok(rounded.size),
             Some((width, height)) => Err(format!("{width}x{height} is not even")),
@@ -94,9 +84,7 @@ impl TryFrom<Raw> for PictureSize {
 }
 
 fn parse(what: &'static str, text: &str) -> Result<u32, BadValue> {
-    let value = text
-        .parse()
-        .map_err(|_| refused(what, format!("{text:?}")))?;
+    let value = text.parse().map_err(|_| refused(what, format!("{text:?}")))?;
     in_bounds(what, value).map(|()| value)
 }
 
@@ -108,13 +96,7 @@ fn in_bounds(what: &'static str, value: u32) -> Result<(), BadValue> {
 }
 
 fn refused(what: &'static str, given: String) -> BadValue {
-    BadValue::OutOfRange {
-        what,
-        min: MIN,
-        max: MAX,
-        unit: " pixels",
-        given,
-    }
+    BadValue::OutOfRange { what, min: MIN, max: MAX, unit: " pixels", given }
 }
 
 #[cfg(test)]
@@ -128,10 +110,7 @@ mod tests {
         assert_eq!(rounded.asked, Some((641, 361)));
         let rounded = PictureSize::rounded_up_to_even(2559, 16).unwrap();
         assert_eq!((rounded.size.width(), rounded.size.height()), (2560, 16));
-        assert_eq!(
-            PictureSize::rounded_up_to_even(640, 360).unwrap().asked,
-            None
-        );
+        assert_eq!(PictureSize::rounded_up_to_even(640, 360).unwrap().asked, None);
         for (width, height) in [(15, 720), (2561, 720), (1280, 0), (1280, u32::MAX)] {
             assert!(PictureSize::rounded_up_to_even(width, height).is_err());
         }
@@ -140,10 +119,7 @@ mod tests {
     #[test]
     fn a_size_that_came_odd_or_large_in_a_file_is_refused() {
         let read = |text| serde_json::from_str::<PictureSize>(text);
-        assert_eq!(
-            read(r#"{"width":640,"height":360}"#).unwrap().to_string(),
-            "640x360"
-        );
+        assert_eq!(read(r#"{"width":640,"height":360}"#).unwrap().to_string(), "640x360");
         assert!(read(r#"{"width":641,"height":360}"#).is_err());
         assert!(read(r#"{"width":640,"height":99999}"#).is_err());
     }
