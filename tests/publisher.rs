@@ -30,25 +30,15 @@ struct Session {
 
 impl Session {
     fn new() -> Self {
-        Session {
-            folder: tempfile::tempdir().unwrap(),
-            parts: Vec::new(),
-        }
+        Session { folder: tempfile::tempdir().unwrap(), parts: Vec::new() }
     }
 
     fn add(&mut self, bytes: &[u8], start: i64, end: Option<i64>) -> PathBuf {
-        let name = PartName {
-            run: RunNumber(1),
-            part: self.parts.len() as u32 + 1,
-        };
+        let name = PartName { run: RunNumber(1), part: self.parts.len() as u32 + 1 };
         let path = self.folder.path().join(name.to_string());
         write(&path, bytes);
         let us = |sample| us_of(sample) as u64;
-        self.parts.push(MediaPart {
-            name,
-            start_us: us(start),
-            end_us: end.map(us),
-        });
+        self.parts.push(MediaPart { name, start_us: us(start), end_us: end.map(us) });
         path
     }
 
@@ -66,34 +56,20 @@ impl Session {
     }
 
     fn try_finish(&self, kind: Kind) -> Result<Option<Finished>, PublishError> {
-        let order = Order {
-            name: "video",
-            kind,
-            thumbnail: false,
-            contact_sheet: false,
-        };
-        let open = |name: PartName| -> io::Result<File> {
-            File::open(self.folder.path().join(name.to_string()))
-        };
+        let order = Order { name: "video", kind, thumbnail: false, contact_sheet: false };
+        let open = |name: PartName| -> io::Result<File> { File::open(self.folder.path().join(name.to_string())) };
         finish(&self.parts, &open, &self.output(), &order, &mut |_| {})
     }
 
     fn mp4(&self) -> PathBuf {
         let made = self.try_finish(Kind::Mp4).unwrap().unwrap();
-        assert_eq!(
-            fs::read_dir(self.output()).unwrap().count(),
-            1,
-            "nothing else is left"
-        );
+        assert_eq!(fs::read_dir(self.output()).unwrap().count(), 1, "nothing else is left");
         assert_decodes_silently(&made.files[0]);
         made.files[0].clone()
     }
 
     fn hls(&self, segment_seconds: u32, encryption: Option<HlsEncryption>) -> Vec<PathBuf> {
-        let kind = Kind::Hls(HlsSettings {
-            segment_seconds,
-            encryption,
-        });
+        let kind = Kind::Hls(HlsSettings { segment_seconds, encryption });
         self.try_finish(kind).unwrap().unwrap().files
     }
 }
@@ -104,27 +80,14 @@ fn grid(seconds: f64) -> i64 {
 }
 
 fn stretch(from: i64, to: i64) -> Stretch {
-    Stretch {
-        from,
-        to,
-        ..Stretch::seconds(0, 0)
-    }
+    Stretch { from, to, ..Stretch::seconds(0, 0) }
 }
 
 fn ffmpeg_stdout(path: &Path, before: &[&str], args: &[&str]) -> Vec<u8> {
     let mut command = Command::new("ffmpeg");
-    command
-        .args(["-v", "error", "-nostdin"])
-        .args(before)
-        .arg("-i")
-        .arg(path)
-        .args(args);
+    command.args(["-v", "error", "-nostdin"]).args(before).arg("-i").arg(path).args(args);
     let out = command.output().unwrap();
-    assert!(
-        out.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     out.stdout
 }
 
@@ -132,10 +95,7 @@ fn ffmpeg_stdout(path: &Path, before: &[&str], args: &[&str]) -> Vec<u8> {
 fn decoded_sound(path: &Path) -> Vec<i16> {
     let args = ["-map", "0:a", "-f", "s16le", "-ac", "2", "pipe:1"];
     let bytes = ffmpeg_stdout(path, &["-allowed_extensions", "ALL"][..0], &args);
-    bytes
-        .chunks_exact(4)
-        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-        .collect()
+    bytes.chunks_exact(4).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 /// Where beeps begin, in samples: loud after 50 ms of quiet.
@@ -158,14 +118,7 @@ fn beeps(sound: &[i16]) -> Vec<usize> {
 /// The times in seconds at which the picture turns white.
 fn flashes(path: &Path) -> Vec<f64> {
     let frames = frame_times(path);
-    let args = [
-        "-map",
-        "0:v",
-        "-fps_mode",
-        "passthrough",
-        "-vf",
-        "scale=1:1:flags=area",
-    ];
+    let args = ["-map", "0:v", "-fps_mode", "passthrough", "-vf", "scale=1:1:flags=area"];
     let out = ["-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"];
     let grey = ffmpeg_stdout(path, &[], &[&args[..], &out[..]].concat());
     assert_eq!(grey.len(), frames.len());
@@ -177,31 +130,19 @@ fn flashes(path: &Path) -> Vec<f64> {
 fn frame_times(path: &Path) -> Vec<f64> {
     let args = ["-select_streams", "v", "-show_entries", "frame=pts_time"];
     let said = probe(path, &args);
-    said.lines()
-        .filter_map(|line| line.strip_prefix("pts_time=")?.parse().ok())
-        .collect()
+    said.lines().filter_map(|line| line.strip_prefix("pts_time=")?.parse().ok()).collect()
 }
 
 fn assert_in_sync(path: &Path, seconds: usize) {
     let beeps = beeps(&decoded_sound(path));
     let flashes = flashes(path);
-    assert_eq!(
-        (beeps.len(), flashes.len()),
-        (seconds, seconds),
-        "{beeps:?} {flashes:?}"
-    );
+    assert_eq!((beeps.len(), flashes.len()), (seconds, seconds), "{beeps:?} {flashes:?}");
     for second in 0..seconds {
         let beep = beeps[second] as f64 / 48_000.0 - second as f64;
         // An encoder's start blurs 21 ms; elsewhere the beep is found within a few.
-        assert!(
-            (-0.022..0.022).contains(&beep),
-            "beep {second} is {beep} s off"
-        );
+        assert!((-0.022..0.022).contains(&beep), "beep {second} is {beep} s off");
         let flash = flashes[second] - second as f64;
-        assert!(
-            (-0.002..0.036).contains(&flash),
-            "flash {second} is {flash} s off"
-        );
+        assert!((-0.002..0.036).contains(&flash), "flash {second} is {flash} s off");
     }
 }
 
@@ -217,10 +158,7 @@ fn boxes(path: &Path) -> Vec<String> {
 }
 
 fn has(path: &Path, bytes: &[u8]) -> bool {
-    fs::read(path)
-        .unwrap()
-        .windows(bytes.len())
-        .any(|window| window == bytes)
+    fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes)
 }
 
 #[test]
@@ -250,10 +188,7 @@ fn a_restarted_encoder_joins_to_the_sample() {
 #[test]
 fn twenty_parts_stay_in_sync() {
     let edges: Vec<i64> = (0..=20).map(|index| grid(index as f64 * 0.77)).collect();
-    let stretches: Vec<_> = edges
-        .windows(2)
-        .map(|pair| stretch(pair[0], pair[1]))
-        .collect();
+    let stretches: Vec<_> = edges.windows(2).map(|pair| stretch(pair[0], pair[1])).collect();
     let session = Session::recorded(&stretches);
     let mp4 = session.mp4();
     assert_eq!(decoded_sound(&mp4).len() as i64, edges[20]);
@@ -292,19 +227,13 @@ fn what_the_journal_tells_and_the_part_lacks_is_silent() {
     let sound = decoded_sound(&made.files[0]);
     assert_eq!(sound.len() as i64, end);
     let beeps = beeps(&sound);
-    assert!(
-        beeps.iter().any(|beep| beep.abs_diff(4 * 48_000) < 500),
-        "{beeps:?}"
-    );
+    assert!(beeps.iter().any(|beep| beep.abs_diff(4 * 48_000) < 500), "{beeps:?}");
 }
 
 #[test]
 fn a_still_page_lasts_as_long_as_its_sound() {
     let end = grid(12.4);
-    let session = Session::recorded(&[Stretch {
-        fps: 1,
-        ..stretch(0, end)
-    }]);
+    let session = Session::recorded(&[Stretch { fps: 1, ..stretch(0, end) }]);
     let mp4 = session.mp4();
     assert_eq!(frame_times(&mp4).len(), 13);
     let said = probe(&mp4, &["-show_entries", "stream=duration"]);
@@ -323,26 +252,14 @@ fn vp8_and_vp9_become_h264() {
         let joint = AudioGrid::OPUS.nearest(110_000);
         let mut session = Session::new();
         for (from, to) in [(0, joint), (joint, AudioGrid::OPUS.nearest(240_000))] {
-            let (tracks, packets) = encode(Stretch {
-                codec,
-                ..stretch(from + 312, to + 312)
-            });
-            let late = |packet: Packet| Packet {
-                pts_us: packet.pts_us + 6_500,
-                ..packet
-            };
+            let (tracks, packets) = encode(Stretch { codec, ..stretch(from + 312, to + 312) });
+            let late = |packet: Packet| Packet { pts_us: packet.pts_us + 6_500, ..packet };
             let packets: Vec<_> = packets.into_iter().map(late).collect();
             session.add(&write_part(&tracks, &packets), from, Some(to));
         }
         let mp4 = session.mp4();
-        let said = probe(
-            &mp4,
-            &["-show_entries", "stream=codec_name,color_space,duration"],
-        );
-        assert!(
-            said.contains("codec_name=h264") && said.contains("codec_name=aac"),
-            "{said}"
-        );
+        let said = probe(&mp4, &["-show_entries", "stream=codec_name,color_space,duration"]);
+        assert!(said.contains("codec_name=h264") && said.contains("codec_name=aac"), "{said}");
         assert!(said.contains("color_space=bt709"), "{said}");
         assert_in_sync(&mp4, 5);
     }
@@ -353,11 +270,7 @@ fn check_playlist(files: &[PathBuf], segment: f64, key_interval: f64, end: i64) 
     let text = fs::read_to_string(&files[0]).unwrap();
     let list = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
     assert!(list.end_list && list.independent_segments);
-    let durations: Vec<f64> = list
-        .segments
-        .iter()
-        .map(|s| f64::from(s.duration))
-        .collect();
+    let durations: Vec<f64> = list.segments.iter().map(|s| f64::from(s.duration)).collect();
     let longest = durations.iter().copied().fold(0.0, f64::max);
     assert!(longest <= segment + key_interval + 0.05, "{durations:?}");
     assert_eq!(list.target_duration, longest.ceil() as u64);
@@ -380,25 +293,10 @@ fn hls_is_cut_at_key_frames_and_tells_where_an_encoder_began() {
     assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
     // Each segment begins with a key frame and really lasts as long as it is said to.
     for (file, duration) in files[1..].iter().zip(&durations) {
-        let said = probe(
-            file,
-            &[
-                "-select_streams",
-                "v",
-                "-show_entries",
-                "packet=flags,pts_time",
-            ],
-        );
-        let flags: Vec<_> = said
-            .lines()
-            .filter(|line| line.starts_with("flags"))
-            .collect();
+        let said = probe(file, &["-select_streams", "v", "-show_entries", "packet=flags,pts_time"]);
+        let flags: Vec<_> = said.lines().filter(|line| line.starts_with("flags")).collect();
         assert!(flags[0].contains('K'), "{}", file.display());
-        assert!(
-            (flags.len() as f64 / 30.0 - duration).abs() < 0.07,
-            "{} {duration}",
-            flags.len()
-        );
+        assert!((flags.len() as f64 / 30.0 - duration).abs() < 0.07, "{} {duration}", flags.len());
         assert_decodes_silently(file);
     }
     assert_decodes_silently(&files[0]);
@@ -411,10 +309,7 @@ fn encrypted_segments_open_with_the_key_and_hold_no_trace_of_it() {
     let end = grid(7.0);
     let session = Session::recorded(&[stretch(0, end)]);
     let plain = session.hls(2, None);
-    let plain: Vec<Vec<u8>> = plain[1..]
-        .iter()
-        .map(|file| fs::read(file).unwrap())
-        .collect();
+    let plain: Vec<Vec<u8>> = plain[1..].iter().map(|file| fs::read(file).unwrap()).collect();
     let key = *b"sixteen bytes k!";
     let key_file = session.folder.path().join("key");
     write(&key_file, &key);
@@ -432,15 +327,7 @@ fn encrypted_segments_open_with_the_key_and_hold_no_trace_of_it() {
             let iv = iv.map_or(sequence as u128, u128::from_be_bytes);
             let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
             let out = Command::new("openssl")
-                .args([
-                    "enc",
-                    "-d",
-                    "-aes-128-cbc",
-                    "-K",
-                    &hex,
-                    "-iv",
-                    &format!("{iv:032x}"),
-                ])
+                .args(["enc", "-d", "-aes-128-cbc", "-K", &hex, "-iv", &format!("{iv:032x}")])
                 .arg("-in")
                 .arg(file)
                 .output()
@@ -451,17 +338,9 @@ fn encrypted_segments_open_with_the_key_and_hold_no_trace_of_it() {
             assert!(!has(&file.unwrap().path(), &key));
         }
         // FFmpeg reads the key by its address.
-        let before = [
-            "-allowed_extensions",
-            "ALL",
-            "-protocol_whitelist",
-            "file,crypto",
-        ];
+        let before = ["-allowed_extensions", "ALL", "-protocol_whitelist", "file,crypto"];
         let args = ["-map", "0:a", "-f", "s16le", "pipe:1"];
-        assert_eq!(
-            ffmpeg_stdout(&files[0], &before, &args).len() as i64,
-            end * 4
-        );
+        assert_eq!(ffmpeg_stdout(&files[0], &before, &args).len() as i64, end * 4);
     }
 }
 
@@ -476,11 +355,8 @@ fn nothing_recorded_is_no_error() {
 
 #[test]
 fn what_is_no_part_is_refused_by_name() {
-    let hostile: [&[u8]; 3] = [
-        b"ffconcat version 1.0\nfile /etc/passwd\n",
-        b"#EXTM3U\n",
-        &[0x1a, 0x45, 0xdf, 0xa3, 0x80],
-    ];
+    let hostile: [&[u8]; 3] =
+        [b"ffconcat version 1.0\nfile /etc/passwd\n", b"#EXTM3U\n", &[0x1a, 0x45, 0xdf, 0xa3, 0x80]];
     for bytes in hostile {
         let mut session = Session::new();
         session.add(&part(stretch(0, grid(1.0))), 0, Some(grid(1.0)));
@@ -492,38 +368,21 @@ fn what_is_no_part_is_refused_by_name() {
     // A forged journal.
     let mut session = Session::new();
     session.add(&part(stretch(0, grid(1.0))), 0, Some(grid(7200.0)));
-    assert!(matches!(
-        session.try_finish(Kind::Mp4),
-        Err(PublishError::Timeline { .. })
-    ));
+    assert!(matches!(session.try_finish(Kind::Mp4), Err(PublishError::Timeline { .. })));
 }
 
 #[test]
 fn pictures_are_made_on_request() {
     let session = Session::recorded(&[stretch(0, grid(9.0))]);
-    let order = Order {
-        name: "v",
-        kind: Kind::Mp4,
-        thumbnail: true,
-        contact_sheet: true,
-    };
+    let order = Order { name: "v", kind: Kind::Mp4, thumbnail: true, contact_sheet: true };
     let open = |name: PartName| File::open(session.folder.path().join(name.to_string()));
-    let made = finish(
-        &session.parts,
-        &open,
-        &session.output(),
-        &order,
-        &mut |_| {},
-    );
+    let made = finish(&session.parts, &open, &session.output(), &order, &mut |_| {});
     let made = made.unwrap().unwrap();
     let size = |path: &Path| {
         let said = probe(path, &["-show_entries", "stream=codec_name,width,height"]);
         said.replace('\n', " ")
     };
-    assert_eq!(
-        size(&made.pictures[0]),
-        "codec_name=mjpeg width=160 height=96 "
-    );
+    assert_eq!(size(&made.pictures[0]), "codec_name=mjpeg width=160 height=96 ");
     let sheet = size(&made.pictures[1]);
     assert!(sheet.starts_with("codec_name=png width=1300"), "{sheet}");
 }
@@ -534,10 +393,7 @@ fn ten_minutes_are_finished_within_two_seconds() {
     let length = grid(30.0);
     let (tracks, mut packets) = encode(stretch(0, length));
     // As heavy as a busy page: filler units (NAL type 12) that decoders skip.
-    for packet in packets
-        .iter_mut()
-        .filter(|packet| packet.track == TrackKind::Video)
-    {
+    for packet in packets.iter_mut().filter(|packet| packet.track == TrackKind::Video) {
         let filler = 5_000u32;
         packet.data.extend(filler.to_be_bytes());
         packet.data.push(12);
@@ -556,10 +412,7 @@ fn ten_minutes_are_finished_within_two_seconds() {
     println!("ten minutes, {} MB: finished in {took:?}", size / 1_000_000);
     assert_eq!(made.duration_us, us_of(20 * length));
     assert!(size > 80_000_000);
-    assert!(
-        took.as_secs_f64() < if cfg!(debug_assertions) { 6.0 } else { 2.0 },
-        "{took:?}"
-    );
+    assert!(took.as_secs_f64() < if cfg!(debug_assertions) { 6.0 } else { 2.0 }, "{took:?}");
 }
 
 #[test]
@@ -570,27 +423,17 @@ fn files_are_delivered_whole_also_to_another_file_system() {
         let file = here.path().join("made");
         write(&file, &[7; 300_000]);
         write(&folder.join("video.mp4"), b"an older one");
-        let delivered = FolderStore::new(&folder)
-            .deliver(&file, "video.mp4")
-            .unwrap();
+        let delivered = FolderStore::new(&folder).deliver(&file, "video.mp4").unwrap();
         assert_eq!(delivered.size_bytes, 300_000);
-        assert_eq!(
-            fs::read(folder.join("video.mp4")).unwrap(),
-            vec![7; 300_000]
-        );
+        assert_eq!(fs::read(folder.join("video.mp4")).unwrap(), vec![7; 300_000]);
         assert!(!file.exists());
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         fs::remove_file(folder.join("video.mp4")).unwrap();
     }
     let file = here.path().join("made");
     write(&file, b"x");
-    let error = FolderStore::new(here.path().join("missing"))
-        .deliver(&file, "v")
-        .unwrap_err();
-    assert!(
-        matches!(error, StoreError::Write { .. }) && file.exists(),
-        "{error}"
-    );
+    let error = FolderStore::new(here.path().join("missing")).deliver(&file, "v").unwrap_err();
+    assert!(matches!(error, StoreError::Write { .. }) && file.exists(), "{error}");
 }
 
 const FULL_DISK: &str = "PANOREC_TEST_FULL_DISK";
@@ -608,11 +451,7 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
         .arg("sh")
         .arg(small.path())
         .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_full_disk_is_told_and_nothing_is_lost",
-            "--nocapture",
-        ])
+        .args(["--exact", "a_full_disk_is_told_and_nothing_is_lost", "--nocapture"])
         .env(FULL_DISK, small.path())
         .output()
         .unwrap();
@@ -622,38 +461,19 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
 
 fn fill_up(small: &Path) {
     let session = Session::recorded(&[stretch(0, grid(9.0))]);
-    let order = Order {
-        name: "video",
-        kind: Kind::Mp4,
-        thumbnail: false,
-        contact_sheet: false,
-    };
+    let order = Order { name: "video", kind: Kind::Mp4, thumbnail: false, contact_sheet: false };
     let open = |name: PartName| File::open(session.folder.path().join(name.to_string()));
-    let kinds = [
-        Kind::Mp4,
-        Kind::Hls(HlsSettings {
-            segment_seconds: 3,
-            encryption: None,
-        }),
-    ];
+    let kinds = [Kind::Mp4, Kind::Hls(HlsSettings { segment_seconds: 3, encryption: None })];
     for kind in kinds {
-        let order = Order {
-            kind,
-            ..order.clone()
-        };
+        let order = Order { kind, ..order.clone() };
         let refused = finish(&session.parts, &open, small, &order, &mut |_| {});
-        assert!(
-            matches!(refused, Err(PublishError::DiskFull)),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(PublishError::DiskFull)), "{refused:?}");
         for left in fs::read_dir(small).unwrap() {
             fs::remove_file(left.unwrap().path()).unwrap();
         }
     }
     let mp4 = session.mp4();
-    let error = FolderStore::new(small)
-        .deliver(&mp4, "video.mp4")
-        .unwrap_err();
+    let error = FolderStore::new(small).deliver(&mp4, "video.mp4").unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert!(mp4.exists());
     assert_eq!(fs::read_dir(small).unwrap().count(), 0);
@@ -665,16 +485,9 @@ fn assert_spliced_in_order(parts: &[(Vec<u8>, u64, Option<u64>)]) {
     let path = |name: PartName| folder.path().join(name.to_string());
     let mut listed = Vec::new();
     for (index, (bytes, start_us, end_us)) in parts.iter().enumerate() {
-        let name = PartName {
-            run: RunNumber(1),
-            part: index as u32,
-        };
+        let name = PartName { run: RunNumber(1), part: index as u32 };
         write(&path(name), bytes);
-        listed.push(MediaPart {
-            name,
-            start_us: *start_us,
-            end_us: *end_us,
-        });
+        listed.push(MediaPart { name, start_us: *start_us, end_us: *end_us });
     }
     let open = |name| File::open(path(name));
     let Ok(Some(plan)) = plan(&listed, &open) else {
@@ -692,12 +505,7 @@ fn assert_spliced_in_order(parts: &[(Vec<u8>, u64, Option<u64>)]) {
 
 fn small_part() -> &'static [u8] {
     static PART: OnceLock<Vec<u8>> = OnceLock::new();
-    PART.get_or_init(|| {
-        part(Stretch {
-            fps: 5,
-            ..stretch(0, grid(1.0))
-        })
-    })
+    PART.get_or_init(|| part(Stretch { fps: 5, ..stretch(0, grid(1.0)) }))
 }
 
 proptest! {

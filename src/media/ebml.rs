@@ -78,20 +78,12 @@ impl<R: Read> Source<R> {
     pub fn body(&mut self, header: Header, limit: u64) -> Result<Vec<u8>, EbmlError> {
         let size = header.size.ok_or(EbmlError::BadSize { at: header.at })?;
         if size > limit {
-            return Err(EbmlError::TooLong {
-                at: header.at,
-                size,
-                limit,
-            });
+            return Err(EbmlError::TooLong { at: header.at, size, limit });
         }
         let mut body = Vec::new();
         let read = (&mut self.inner).take(size).read_to_end(&mut body)? as u64;
         self.position += read;
-        if read < size {
-            Err(EbmlError::Ends)
-        } else {
-            Ok(body)
-        }
+        if read < size { Err(EbmlError::Ends) } else { Ok(body) }
     }
 
     /// Reads over an element's body.
@@ -99,11 +91,7 @@ impl<R: Read> Source<R> {
         let size = header.size.ok_or(EbmlError::BadSize { at: header.at })?;
         let read = io::copy(&mut (&mut self.inner).take(size), &mut io::sink())?;
         self.position += read;
-        if read < size {
-            Err(EbmlError::Ends)
-        } else {
-            Ok(())
-        }
+        if read < size { Err(EbmlError::Ends) } else { Ok(()) }
     }
 
     fn byte(&mut self) -> Result<Option<u8>, EbmlError> {
@@ -134,10 +122,7 @@ pub fn children(body: &[u8], at: u64) -> impl Iterator<Item = Result<(Header, &[
         let child = match source.header() {
             Ok(None) => return None,
             Ok(Some(header)) => {
-                let header = Header {
-                    at: at.saturating_add(begun),
-                    ..header
-                };
+                let header = Header { at: at.saturating_add(begun), ..header };
                 let from = source.position() as usize;
                 match header.size {
                     None => Err(EbmlError::BadSize { at: header.at }),
@@ -159,9 +144,7 @@ pub fn uint(body: &[u8], at: u64) -> Result<u64, EbmlError> {
     if body.len() > 8 {
         return Err(EbmlError::BadSize { at });
     }
-    Ok(body
-        .iter()
-        .fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    Ok(body.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 /// A float's body: four or eight bytes, or none for 0.
@@ -260,10 +243,7 @@ mod tests {
     fn an_unknown_size_is_told_apart() {
         let mut bytes = vec![0x1f, 0x43, 0xb6, 0x75];
         bytes.extend(UNKNOWN_SIZE);
-        assert_eq!(
-            Source::new(&bytes[..]).header().unwrap().unwrap().size,
-            None
-        );
+        assert_eq!(Source::new(&bytes[..]).header().unwrap().unwrap().size, None);
     }
 
     #[test]
@@ -272,16 +252,10 @@ mod tests {
         bytes.put_size(1 << 40);
         let mut source = Source::new(&bytes[..]);
         let header = source.header().unwrap().unwrap();
-        assert!(matches!(
-            source.body(header, u64::MAX),
-            Err(EbmlError::Ends)
-        ));
+        assert!(matches!(source.body(header, u64::MAX), Err(EbmlError::Ends)));
         let mut source = Source::new(&bytes[..]);
         let header = source.header().unwrap().unwrap();
-        assert!(matches!(
-            source.body(header, 1 << 20),
-            Err(EbmlError::TooLong { .. })
-        ));
+        assert!(matches!(source.body(header, 1 << 20), Err(EbmlError::TooLong { .. })));
     }
 
     #[test]

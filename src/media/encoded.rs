@@ -32,11 +32,7 @@ impl<R: Read> EncodedReader<R> {
             audio.codec_delay_ns = grid.preskip() as u64 * 1_000_000_000 / SAMPLES_PER_SECOND as u64;
             sound = Some((grid, -grid.preskip()));
         }
-        Ok(EncodedReader {
-            inner,
-            tracks,
-            sound,
-        })
+        Ok(EncodedReader { inner, tracks, sound })
     }
 
     /// The tracks, with the codec delay of the sound told.

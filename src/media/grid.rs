@@ -20,15 +20,9 @@ pub struct AudioGrid {
 
 impl AudioGrid {
     /// AAC-LC: 1024 samples a packet, and as many of priming.
-    pub const AAC: AudioGrid = AudioGrid {
-        samples_per_packet: 1024,
-        preskip: 1024,
-    };
+    pub const AAC: AudioGrid = AudioGrid { samples_per_packet: 1024, preskip: 1024 };
     /// Opus as libopus makes it: 20 ms packets, 312 samples of pre-skip.
-    pub const OPUS: AudioGrid = AudioGrid {
-        samples_per_packet: 960,
-        preskip: 312,
-    };
+    pub const OPUS: AudioGrid = AudioGrid { samples_per_packet: 960, preskip: 312 };
 
     /// The grid of an encoded codec; None for PCM, which has no packets of its own.
     pub const fn of(codec: AudioCodec) -> Option<AudioGrid> {

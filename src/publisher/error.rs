@@ -23,10 +23,7 @@ pub enum PublishError {
     #[error("FFmpeg failed while {doing}: {said}")]
     Ffmpeg { doing: &'static str, said: String },
     #[error("cannot {doing}: {source}")]
-    Io {
-        doing: &'static str,
-        source: io::Error,
-    },
+    Io { doing: &'static str, source: io::Error },
     #[error("the HLS key file cannot be used: {0}; it must hold 16 bytes or 32 hexadecimal digits")]
     Key(String),
     #[error("FFmpeg's list of segments does not fit the recording: {0}")]

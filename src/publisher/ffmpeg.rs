@@ -45,15 +45,7 @@ impl Ffmpeg {
         command
             .args(["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y"])
             .args(["-protocol_whitelist", "file,pipe", "-f", "matroska"])
-            .args([
-                "-fflags",
-                "+noparse",
-                "-copyts",
-                "-i",
-                "pipe:0",
-                "-map_metadata",
-                "-1",
-            ])
+            .args(["-fflags", "+noparse", "-copyts", "-i", "pipe:0", "-map_metadata", "-1"])
             .args(output)
             .current_dir(folder)
             .stdin(Stdio::piped())
@@ -70,18 +62,9 @@ impl Ffmpeg {
         }
         let mut child = command.spawn().map_err(PublishError::NoFfmpeg)?;
         let stdin = child.stdin.take();
-        let said = child
-            .stderr
-            .take()
-            .map(|pipe| std::thread::spawn(|| keep_tail(pipe)));
-        let ffmpeg = Ffmpeg {
-            child,
-            said,
-            doing,
-            ended: false,
-        };
-        let stdin =
-            stdin.ok_or_else(|| PublishError::NoFfmpeg(io::ErrorKind::BrokenPipe.into()))?;
+        let said = child.stderr.take().map(|pipe| std::thread::spawn(|| keep_tail(pipe)));
+        let ffmpeg = Ffmpeg { child, said, doing, ended: false };
+        let stdin = stdin.ok_or_else(|| PublishError::NoFfmpeg(io::ErrorKind::BrokenPipe.into()))?;
         Ok((ffmpeg, stdin))
     }
 
@@ -94,10 +77,7 @@ impl Ffmpeg {
     pub(super) fn finish(mut self) -> Result<(), PublishError> {
         // Nobody reads on: FFmpeg must not wait for that.
         drop(self.child.stdout.take());
-        let status = self
-            .child
-            .wait()
-            .map_err(PublishError::io("wait for FFmpeg"))?;
+        let status = self.child.wait().map_err(PublishError::io("wait for FFmpeg"))?;
         self.ended = true;
         let said = self.said();
         // It can end with a success although nothing more could be written.
@@ -110,23 +90,12 @@ impl Ffmpeg {
             }
             return Ok(());
         }
-        let said = if said.is_empty() {
-            format!("it ended with {status}")
-        } else {
-            said
-        };
-        Err(PublishError::Ffmpeg {
-            doing: self.doing,
-            said,
-        })
+        let said = if said.is_empty() { format!("it ended with {status}") } else { said };
+        Err(PublishError::Ffmpeg { doing: self.doing, said })
     }
 
     fn said(&mut self) -> String {
-        let bytes = self
-            .said
-            .take()
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default();
+        let bytes = self.said.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).trim().replace('\n', "; ")
     }
 }

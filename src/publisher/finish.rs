@@ -57,18 +57,11 @@ pub fn finish(
         return Ok(None);
     };
     fs::create_dir_all(output).map_err(PublishError::io("make the output folder"))?;
-    let transcoded = transcode::is_needed(&spliced)
-        .then(|| Transcoded::make(&spliced, open, output, progress))
-        .transpose()?;
+    let transcoded =
+        transcode::is_needed(&spliced).then(|| Transcoded::make(&spliced, open, output, progress)).transpose()?;
     match &transcoded {
         None => make(&spliced, open, output, order, progress),
-        Some(one) => make(
-            &one.plan,
-            &|_| File::open(&one.path),
-            output,
-            order,
-            progress,
-        ),
+        Some(one) => make(&one.plan, &|_| File::open(&one.path), output, order, progress),
     }
     .map(Some)
 }
@@ -85,9 +78,8 @@ fn make(
         Kind::Mp4 => package::mp4(plan, open, output, order.name, &mut report)?,
         Kind::Hls(settings) => package::hls(plan, open, settings, output, order.name, &mut report)?,
     };
-    let lost = |part: PartName| {
-        format!("the end of part {part} was lost; silence and the last picture stand in its place")
-    };
+    let lost =
+        |part: PartName| format!("the end of part {part} was lost; silence and the last picture stand in its place");
     let mut warnings: Vec<String> = damaged.into_iter().map(lost).collect();
     let mut pictures = Vec::new();
     let mut picture = |wanted: bool, make: pictures::Make| {
@@ -102,12 +94,7 @@ fn make(
     };
     picture(order.thumbnail, pictures::thumbnail);
     picture(order.contact_sheet, pictures::contact_sheet);
-    Ok(Finished {
-        files,
-        pictures,
-        duration_us: plan.duration_us(),
-        warnings,
-    })
+    Ok(Finished { files, pictures, duration_us: plan.duration_us(), warnings })
 }
 
 /// The recording as one part of H.264 and AAC; its file goes when this does.
@@ -127,24 +114,13 @@ impl Transcoded {
         let folder = WorkFolder::create(output, ".transcoded")?;
         let mut report = Report::new(progress, Stage::Transcoding, spliced.duration_us());
         let path = transcode::transcode(spliced, open, folder.path(), &mut report)?;
-        let name = PartName {
-            run: RunNumber(0),
-            part: 0,
-        };
+        let name = PartName { run: RunNumber(0), part: 0 };
         // The encoder fills its last packet up; the video ends where it did.
         let end_us = Some(spliced.duration_us() as u64);
-        let whole = MediaPart {
-            name,
-            start_us: 0,
-            end_us,
-        };
+        let whole = MediaPart { name, start_us: 0, end_us };
         let made = plan(&[whole], &|_| File::open(&path))?;
         let what = "the transcoded part holds nothing";
         let made = made.ok_or(PublishError::Segments(what))?;
-        Ok(Transcoded {
-            plan: made,
-            path,
-            _folder: folder,
-        })
+        Ok(Transcoded { plan: made, path, _folder: folder })
     }
 }

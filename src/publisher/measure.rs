@@ -43,11 +43,7 @@ pub fn usable_end(part: impl Read, start_us: u64) -> Result<u64, ReadError> {
 }
 
 /// Reads a part. None when it was torn before its tracks were written.
-pub(super) fn survey(
-    part: impl Read,
-    start_us: i64,
-    depth: Depth,
-) -> Result<Option<Survey>, ReadError> {
+pub(super) fn survey(part: impl Read, start_us: i64, depth: Depth) -> Result<Option<Survey>, ReadError> {
     let mut reader = match MatroskaReader::new(part) {
         Ok(reader) => reader,
         Err(ReadError::Empty | ReadError::EndsInHeader) => return Ok(None),
@@ -61,13 +57,7 @@ pub(super) fn survey(
         return Err(ReadError::Unsupported("raw sound"));
     };
     let start = sample_at(start_us);
-    let mut survey = Survey {
-        tracks,
-        grid,
-        end: start,
-        key_frame: false,
-        fresh_encoder: false,
-    };
+    let mut survey = Survey { tracks, grid, end: start, key_frame: false, fresh_encoder: false };
     let mut first_sound = true;
     loop {
         let packet = match reader.next_packet() {

@@ -19,12 +19,7 @@ const TILES: usize = 16;
 
 /// Makes `<name>.jpg`: the picture of the first half minute that is most like the others, so that
 /// it is not the blank page at the beginning.
-pub(super) fn thumbnail(
-    plan: &Plan,
-    open: &OpenPart<'_>,
-    output: &Path,
-    name: &str,
-) -> Result<PathBuf, PublishError> {
+pub(super) fn thumbnail(plan: &Plan, open: &OpenPart<'_>, output: &Path, name: &str) -> Result<PathBuf, PublishError> {
     let path = output.join(format!("{name}.jpg"));
     let mut frames = KeyFrames::new(plan, open);
     let mut chosen = Vec::new();
@@ -34,14 +29,7 @@ pub(super) fn thumbnail(
         chosen.push(frame);
     }
     let filter = format!("thumbnail=n={}", chosen.len().max(2));
-    make(
-        "making the thumbnail",
-        plan,
-        output,
-        &path,
-        &filter,
-        &chosen,
-    )?;
+    make("making the thumbnail", plan, output, &path, &filter, &chosen)?;
     Ok(path)
 }
 
@@ -60,9 +48,7 @@ pub(super) fn contact_sheet(
     // The last key frame before each place.
     while let Some(frame) = frames.next()? {
         if let Some(before) = last.replace(frame)
-            && last
-                .as_ref()
-                .is_some_and(|frame| frame.pts_us > wanted_at(chosen.len()))
+            && last.as_ref().is_some_and(|frame| frame.pts_us > wanted_at(chosen.len()))
         {
             chosen.push(before);
         }
@@ -92,24 +78,12 @@ fn make(
 ) -> Result<(), PublishError> {
     let mut target = OsString::from("file:");
     target.push(path.file_name().unwrap_or_default());
-    let arguments = [
-        "-vf",
-        filter,
-        "-fps_mode",
-        "passthrough",
-        "-frames:v",
-        "1",
-        "-q:v",
-        "3",
-    ]
-    .into_iter()
-    .chain(["-update", "1", "-f", "image2"])
-    .map(OsString::from)
-    .chain([target]);
-    let tracks = Tracks {
-        video: Some(plan.video.clone()),
-        audio: None,
-    };
+    let arguments = ["-vf", filter, "-fps_mode", "passthrough", "-frames:v", "1", "-q:v", "3"]
+        .into_iter()
+        .chain(["-update", "1", "-f", "image2"])
+        .map(OsString::from)
+        .chain([target]);
+    let tracks = Tracks { video: Some(plan.video.clone()), audio: None };
     ffmpeg::run(doing, output, arguments, &tracks, |feed| {
         for frame in frames {
             feed.write_packet(frame)?;

@@ -58,21 +58,13 @@ impl Plan {
 
     /// How long the video is, in microseconds.
     pub fn duration_us(&self) -> i64 {
-        self.parts
-            .last()
-            .map_or(0, |part| us_of(part.end - self.start()))
+        self.parts.last().map_or(0, |part| us_of(part.end - self.start()))
     }
 
     /// The tracks of the spliced stream, which has no priming left.
     pub fn tracks(&self) -> Tracks {
-        let audio = AudioTrack {
-            codec_delay_ns: 0,
-            ..self.audio.clone()
-        };
-        Tracks {
-            video: Some(self.video.clone()),
-            audio: Some(audio),
-        }
+        let audio = AudioTrack { codec_delay_ns: 0, ..self.audio.clone() };
+        Tracks { video: Some(self.video.clone()), audio: Some(audio) }
     }
 }
 
@@ -95,25 +87,14 @@ pub fn plan(parts: &[MediaPart], open: &OpenPart<'_>) -> Result<Option<Plan>, Pu
 }
 
 /// None when nothing of the part is usable.
-fn look_at(
-    part: &MediaPart,
-    open: &OpenPart<'_>,
-) -> Result<Option<(PlannedPart, Survey)>, PublishError> {
+fn look_at(part: &MediaPart, open: &OpenPart<'_>) -> Result<Option<(PlannedPart, Survey)>, PublishError> {
     let name = part.name;
     if part.start_us.max(part.end_us.unwrap_or(0)) > MAX_VIDEO_US {
-        return Err(PublishError::Timeline {
-            part: name,
-            what: "lies beyond any recording",
-        });
+        return Err(PublishError::Timeline { part: name, what: "lies beyond any recording" });
     }
     let file = open(name).map_err(|source| PublishError::OpenPart { part: name, source })?;
-    let depth = if part.end_us.is_some() {
-        Depth::Beginning
-    } else {
-        Depth::Whole
-    };
-    let seen = survey(file, part.start_us as i64, depth)
-        .map_err(|source| PublishError::Part { part: name, source })?;
+    let depth = if part.end_us.is_some() { Depth::Beginning } else { Depth::Whole };
+    let seen = survey(file, part.start_us as i64, depth).map_err(|source| PublishError::Part { part: name, source })?;
     let Some(seen) = seen.filter(|seen| seen.key_frame) else {
         tracing::warn!(part = %name, "nothing in it is usable; left out");
         return Ok(None);
@@ -134,50 +115,27 @@ fn begin(part: PlannedPart, seen: Survey) -> Result<Option<Plan>, PublishError> 
     let (Some(video), Some(audio)) = (seen.tracks.video, seen.tracks.audio) else {
         return Ok(None);
     };
-    Ok(Some(Plan {
-        parts: vec![part],
-        video,
-        audio,
-        grid: seen.grid,
-    }))
+    Ok(Some(Plan { parts: vec![part], video, audio, grid: seen.grid }))
 }
 
 impl Plan {
     fn append(&mut self, mut part: PlannedPart, seen: Survey) -> Result<(), PublishError> {
-        let unlike = |what| {
-            Err(PublishError::Unlike {
-                part: part.name,
-                what,
-            })
-        };
+        let unlike = |what| Err(PublishError::Unlike { part: part.name, what });
         let (Some(video), Some(audio)) = (&seen.tracks.video, &seen.tracks.audio) else {
             return unlike("has no picture or no sound");
         };
-        if (video.codec, video.width, video.height)
-            != (self.video.codec, self.video.width, self.video.height)
-        {
+        if (video.codec, video.width, video.height) != (self.video.codec, self.video.width, self.video.height) {
             return unlike("has a picture of another codec or size");
         }
-        if (
-            audio.codec,
-            audio.sample_rate,
-            audio.channels,
-            &audio.codec_private,
-        ) != (
-            self.audio.codec,
-            self.audio.sample_rate,
-            self.audio.channels,
-            &self.audio.codec_private,
-        ) {
+        if (audio.codec, audio.sample_rate, audio.channels, &audio.codec_private)
+            != (self.audio.codec, self.audio.sample_rate, self.audio.channels, &self.audio.codec_private)
+        {
             return unlike("has sound of another kind");
         }
         let end = self.parts.last().map_or(0, |last| last.end);
         if part.start - end > MAX_HOLE {
             let what = "begins more than an hour after the one before";
-            return Err(PublishError::Timeline {
-                part: part.name,
-                what,
-            });
+            return Err(PublishError::Timeline { part: part.name, what });
         }
         part.start = part.start.max(end);
         if part.end > part.start {

@@ -28,32 +28,15 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(
-        listener: &'a mut dyn FnMut(Progress),
-        stage: Stage,
-        total_us: i64,
-    ) -> Report<'a> {
-        listener(Progress {
-            stage,
-            done_us: 0,
-            total_us,
-        });
-        Report {
-            listener,
-            stage,
-            total_us,
-            told_us: 0,
-        }
+    pub(super) fn new(listener: &'a mut dyn FnMut(Progress), stage: Stage, total_us: i64) -> Report<'a> {
+        listener(Progress { stage, done_us: 0, total_us });
+        Report { listener, stage, total_us, told_us: 0 }
     }
 
     pub(super) fn at(&mut self, done_us: i64) {
         if done_us - self.told_us >= STEP_US {
             self.told_us = done_us;
-            (self.listener)(Progress {
-                stage: self.stage,
-                done_us,
-                total_us: self.total_us,
-            });
+            (self.listener)(Progress { stage: self.stage, done_us, total_us: self.total_us });
         }
     }
 }

@@ -19,11 +19,5 @@ pub(super) fn silent_packet(audio: &AudioTrack, pts_us: i64) -> Packet {
         (AudioCodec::Opus, _) => OPUS_STEREO,
         (AudioCodec::PcmS16le, _) => &[],
     };
-    Packet {
-        track: TrackKind::Audio,
-        pts_us,
-        duration_us: None,
-        key: true,
-        data: data.to_vec(),
-    }
+    Packet { track: TrackKind::Audio, pts_us, duration_us: None, key: true, data: data.to_vec() }
 }

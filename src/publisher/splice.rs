@@ -85,10 +85,7 @@ impl<'a> Splicer<'a> {
         loop {
             if let Some(packet) = self.take() {
                 self.held_bytes -= packet.data.len();
-                return Ok(Some(Spliced {
-                    packet,
-                    part: self.next_part.saturating_sub(1),
-                }));
+                return Ok(Some(Spliced { packet, part: self.next_part.saturating_sub(1) }));
             }
             if self.current.is_some() {
                 self.read()?;
@@ -103,8 +100,7 @@ impl<'a> Splicer<'a> {
     /// What can be given away without being overtaken by something earlier.
     fn take(&mut self) -> Option<Packet> {
         let complete = self.current.is_none();
-        let full = self.audio.len() + self.video.len() > MAX_HELD_PACKETS
-            || self.held_bytes > MAX_HELD_BYTES;
+        let full = self.audio.len() + self.video.len() > MAX_HELD_PACKETS || self.held_bytes > MAX_HELD_BYTES;
         match (self.video.front(), self.audio.front()) {
             (Some(video), Some(audio)) if video.pts_us <= audio.pts_us => self.video.pop_front(),
             (Some(_), Some(_)) => self.audio.pop_front(),
@@ -118,20 +114,11 @@ impl<'a> Splicer<'a> {
         let part = self.plan.parts[self.next_part];
         self.next_part += 1;
         let name = part.name;
-        let file =
-            (self.open)(name).map_err(|source| PublishError::OpenPart { part: name, source })?;
-        let reader = MatroskaReader::new(file)
-            .map_err(|source| PublishError::Part { part: name, source })?;
-        let private = reader
-            .tracks()
-            .video
-            .as_ref()
-            .map(|video| &video.codec_private);
+        let file = (self.open)(name).map_err(|source| PublishError::OpenPart { part: name, source })?;
+        let reader = MatroskaReader::new(file).map_err(|source| PublishError::Part { part: name, source })?;
+        let private = reader.tracks().video.as_ref().map(|video| &video.codec_private);
         let parameter_sets = match private {
-            Some(private)
-                if self.plan.video.codec == VideoCodec::H264
-                    && *private != self.plan.video.codec_private =>
-            {
+            Some(private) if self.plan.video.codec == VideoCodec::H264 && *private != self.plan.video.codec_private => {
                 let sets = ParameterSets::from_avcc(private, &self.plan.video.codec_private);
                 let what = "has pictures that cannot follow those before";
                 Some(sets.ok_or(PublishError::Unlike { part: name, what })?)
@@ -139,14 +126,7 @@ impl<'a> Splicer<'a> {
             _ => None,
         };
         self.fill_until(part.start, name)?;
-        self.current = Some(Current {
-            part,
-            reader,
-            entered: false,
-            picture: None,
-            least_gap_us: 0,
-            parameter_sets,
-        });
+        self.current = Some(Current { part, reader, entered: false, picture: None, least_gap_us: 0, parameter_sets });
         Ok(())
     }
 
@@ -164,10 +144,7 @@ impl<'a> Splicer<'a> {
                 }
             },
             Ok(None) => self.leave(part),
-            Err(ReadError::Io(error)) => Err(PublishError::Part {
-                part: part.name,
-                source: ReadError::Io(error),
-            }),
+            Err(ReadError::Io(error)) => Err(PublishError::Part { part: part.name, source: ReadError::Io(error) }),
             Err(error) => {
                 tracing::warn!(part = %part.name, %error, "damaged; what comes after is lost");
                 self.leave(part)
@@ -195,10 +172,7 @@ impl<'a> Splicer<'a> {
     fn fill_until(&mut self, end: i64, part: PartName) -> Result<(), PublishError> {
         let length = self.plan.grid.samples_per_packet();
         if end - self.sample > MAX_HOLE {
-            return Err(PublishError::Timeline {
-                part,
-                what: "lacks more than an hour of sound",
-            });
+            return Err(PublishError::Timeline { part, what: "lacks more than an hour of sound" });
         }
         while self.sample + length <= end {
             let pts_us = us_of(self.sample - self.plan.start());

@@ -32,14 +32,7 @@ pub(super) fn transcode(
         .into_iter()
         .chain(video_arguments(plan.video.codec).iter().copied())
         // Keeps the sound without holes, which is what its times are counted by.
-        .chain([
-            "-af",
-            "aresample=async=1000:first_pts=0",
-            "-ar",
-            "48000",
-            "-ac",
-            "2",
-        ])
+        .chain(["-af", "aresample=async=1000:first_pts=0", "-ar", "48000", "-ac", "2"])
         .chain(["-c:a", "aac", "-b:a", "128k"])
         .chain(["-avoid_negative_ts", "disabled", "-f", "matroska", "pipe:1"]);
     let (mut ffmpeg, stdin) = Ffmpeg::start("transcoding to H.264", folder, arguments)?;
@@ -54,9 +47,7 @@ pub(super) fn transcode(
         }
         Ok(())
     });
-    let written = writer
-        .join()
-        .unwrap_or_else(|_| Err(PublishError::io(WRITING)(io::ErrorKind::Other.into())));
+    let written = writer.join().unwrap_or_else(|_| Err(PublishError::io(WRITING)(io::ErrorKind::Other.into())));
     // A full disk ends all three; else what FFmpeg says is why the other two ended.
     if matches!(written, Err(PublishError::DiskFull)) {
         return Err(PublishError::DiskFull);
@@ -101,14 +92,10 @@ fn video_arguments(codec: VideoCodec) -> &'static [&'static str] {
 fn write_part(out: ChildStdout, file: File) -> Result<(), PublishError> {
     let failed = |source: ReadError| {
         let said = source.to_string();
-        PublishError::Ffmpeg {
-            doing: "transcoding to H.264",
-            said: format!("its output {said}"),
-        }
+        PublishError::Ffmpeg { doing: "transcoding to H.264", said: format!("its output {said}") }
     };
     let mut reader = EncodedReader::new(out).map_err(failed)?;
-    let mut writer = PartWriter::new(BufWriter::new(file), reader.tracks())
-        .map_err(PublishError::io(WRITING))?;
+    let mut writer = PartWriter::new(BufWriter::new(file), reader.tracks()).map_err(PublishError::io(WRITING))?;
     while let Some(packet) = reader.next_packet().map_err(failed)? {
         writer.write(&packet).map_err(PublishError::io(WRITING))?;
     }

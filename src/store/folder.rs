@@ -14,19 +14,14 @@ pub struct FolderStore {
 
 impl FolderStore {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        FolderStore {
-            folder: folder.into(),
-        }
+        FolderStore { folder: folder.into() }
     }
 }
 
 impl Store for FolderStore {
     /// Moves the file. Another file of that name is replaced as a whole, never half.
     fn deliver(&self, file: &Path, name: &str) -> Result<Delivered, StoreError> {
-        let read = |source| StoreError::Read {
-            path: file.to_owned(),
-            source,
-        };
+        let read = |source| StoreError::Read { path: file.to_owned(), source };
         let size_bytes = fs::metadata(file).map_err(read)?.len();
         let target = self.folder.join(name);
         match fs::rename(file, &target) {
@@ -39,11 +34,7 @@ impl Store for FolderStore {
             Err(error) => return Err(refused(&target, size_bytes, error)),
         }
         sync_folder(&self.folder).map_err(|error| refused(&target, size_bytes, error))?;
-        Ok(Delivered {
-            name: name.to_owned(),
-            size_bytes,
-            url: None,
-        })
+        Ok(Delivered { name: name.to_owned(), size_bytes, url: None })
     }
 }
 

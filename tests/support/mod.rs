@@ -28,12 +28,7 @@ pub struct Stretch {
 
 impl Stretch {
     pub fn seconds(from: i64, to: i64) -> Self {
-        Stretch {
-            from: from * 48_000,
-            to: to * 48_000,
-            fps: 30,
-            codec: "h264",
-        }
+        Stretch { from: from * 48_000, to: to * 48_000, fps: 30, codec: "h264" }
     }
 }
 
@@ -41,17 +36,10 @@ impl Stretch {
 pub fn samples(from: i64, count: i64) -> Vec<u8> {
     let sample = |n: i64| {
         let t = n as f64 / 48_000.0;
-        let beep = if n.rem_euclid(48_000) < 4_800 {
-            0.5 * (TAU * 1000.0 * t).sin()
-        } else {
-            0.0
-        };
+        let beep = if n.rem_euclid(48_000) < 4_800 { 0.5 * (TAU * 1000.0 * t).sin() } else { 0.0 };
         (20_000.0 * (beep + 0.02 * (TAU * 300.0 * t).sin())) as i16
     };
-    (from..from + count)
-        .flat_map(|n| [sample(n), sample(n)])
-        .flat_map(i16::to_le_bytes)
-        .collect()
+    (from..from + count).flat_map(|n| [sample(n), sample(n)]).flat_map(i16::to_le_bytes).collect()
 }
 
 /// A picture at a time: a moving bar; white in the first 100 ms of each whole second.
@@ -64,44 +52,15 @@ pub fn picture(us: i64) -> [Vec<u8>; 3] {
         (false, x) => 40 + (x / 4) as u8,
     });
     let chroma = vec![110; WIDTH * HEIGHT / 4];
-    [
-        luma.collect(),
-        chroma.clone(),
-        vec![140; WIDTH * HEIGHT / 4],
-    ]
+    [luma.collect(), chroma.clone(), vec![140; WIDTH * HEIGHT / 4]]
 }
 
 /// Feeds a stretch to FFmpeg and gives what the encoder made of it.
 pub fn encode(stretch: Stretch) -> (Tracks, Vec<Packet>) {
     let (video, audio): (&[&str], _) = match stretch.codec {
-        "h264" => (
-            &[
-                "-c:v",
-                "libx264",
-                "-preset",
-                "veryfast",
-                "-bf",
-                "0",
-                "-x264-params",
-                "rc-lookahead=5",
-            ],
-            "aac",
-        ),
-        "vp8" => (
-            &["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"],
-            "libopus",
-        ),
-        "vp9" => (
-            &[
-                "-c:v",
-                "libvpx-vp9",
-                "-deadline",
-                "realtime",
-                "-cpu-used",
-                "8",
-            ],
-            "libopus",
-        ),
+        "h264" => (&["-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-x264-params", "rc-lookahead=5"], "aac"),
+        "vp8" => (&["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"], "libopus"),
+        "vp9" => (&["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"], "libopus"),
         other => panic!("no codec {other}"),
     };
     let mut child = Command::new("ffmpeg")
@@ -109,14 +68,7 @@ pub fn encode(stretch: Stretch) -> (Tracks, Vec<Packet>) {
         .args(["-fps_mode", "passthrough", "-enc_time_base", "1:1000"])
         .args(video)
         .args(["-force_key_frames", "expr:gte(t,n_forced*2)"])
-        .args([
-            "-c:a",
-            audio,
-            "-b:a",
-            "128k",
-            "-avoid_negative_ts",
-            "disabled",
-        ])
+        .args(["-c:a", audio, "-b:a", "128k", "-avoid_negative_ts", "disabled"])
         .args(["-f", "matroska", "-flush_packets", "1", "pipe:1"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -185,26 +137,14 @@ pub fn assert_decodes_silently(path: &Path) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&out.stderr);
-    assert!(
-        out.status.success() && said.is_empty(),
-        "{}: {said}",
-        path.display()
-    );
+    assert!(out.status.success() && said.is_empty(), "{}: {said}", path.display());
 }
 
 /// What ffprobe says for `-show_entries`, as one line per entry.
 pub fn probe(path: &Path, args: &[&str]) -> String {
-    let out = Command::new("ffprobe")
-        .args(["-v", "error", "-of", "default=nw=1"])
-        .args(args)
-        .arg(path)
-        .output()
-        .unwrap();
-    assert!(
-        out.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let out =
+        Command::new("ffprobe").args(["-v", "error", "-of", "default=nw=1"]).args(args).arg(path).output().unwrap();
+    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
 }
 
@@ -213,10 +153,7 @@ pub fn write(path: &Path, bytes: &[u8]) {
 }
 
 pub fn count(packets: &[Packet], track: TrackKind) -> usize {
-    packets
-        .iter()
-        .filter(|packet| packet.track == track)
-        .count()
+    packets.iter().filter(|packet| packet.track == track).count()
 }
 
 pub fn nearest_sample(us: i64) -> i64 {

@@ -4,9 +4,7 @@ use std::io::{self, IoSlice, Write};
 
 use super::{head, ids};
 use crate::media::ebml::{Put, UNKNOWN_SIZE};
-use crate::media::packet::{
-    AudioCodec, AudioTrack, Packet, SAMPLE_RATE, TrackKind, Tracks, VideoCodec, VideoTrack,
-};
+use crate::media::packet::{AudioCodec, AudioTrack, Packet, SAMPLE_RATE, TrackKind, Tracks, VideoCodec, VideoTrack};
 
 const SCALE_NS: u64 = 1000;
 
@@ -23,12 +21,7 @@ pub struct FeedWriter<W> {
 /// Width and height are in pixels and even: chroma planes are half of each.
 pub fn raw_tracks(width: u32, height: u32) -> Tracks {
     Tracks {
-        video: Some(VideoTrack {
-            codec: VideoCodec::RawI420,
-            codec_private: Vec::new(),
-            width,
-            height,
-        }),
+        video: Some(VideoTrack { codec: VideoCodec::RawI420, codec_private: Vec::new(), width, height }),
         audio: Some(AudioTrack {
             codec: AudioCodec::PcmS16le,
             codec_private: Vec::new(),
@@ -109,13 +102,7 @@ impl<W: Write> FeedWriter<W> {
         self.out
     }
 
-    fn write(
-        &mut self,
-        track: TrackKind,
-        pts_us: i64,
-        key: bool,
-        data: &[&[u8]],
-    ) -> io::Result<()> {
+    fn write(&mut self, track: TrackKind, pts_us: i64, key: bool, data: &[&[u8]]) -> io::Result<()> {
         let length = data.iter().map(|piece| piece.len()).sum();
         let head = packet_head(track, pts_us, key, length)?;
         let mut slices = [IoSlice::new(&[]); 4];
@@ -183,11 +170,7 @@ mod tests {
         while let Some(packet) = reader.next_packet().unwrap() {
             seen.push((packet.track, packet.pts_us, packet.data.len()));
         }
-        let wanted = [
-            (TrackKind::Video, 0, 12),
-            (TrackKind::Audio, 0, 40),
-            (TrackKind::Video, 33_367, 12),
-        ];
+        let wanted = [(TrackKind::Video, 0, 12), (TrackKind::Audio, 0, 40), (TrackKind::Video, 33_367, 12)];
         assert_eq!(seen, wanted);
         assert!(!reader.torn());
     }

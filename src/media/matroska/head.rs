@@ -21,11 +21,7 @@ fn doc_type(tracks: &Tracks) -> &'static str {
     let video = tracks.video.as_ref().map(|video| video.codec);
     let audio = tracks.audio.as_ref().map(|audio| audio.codec);
     let web_video = matches!(video, None | Some(VideoCodec::Vp8 | VideoCodec::Vp9));
-    if web_video && matches!(audio, None | Some(AudioCodec::Opus)) {
-        "webm"
-    } else {
-        "matroska"
-    }
+    if web_video && matches!(audio, None | Some(AudioCodec::Opus)) { "webm" } else { "matroska" }
 }
 
 pub(super) fn ebml_header(tracks: &Tracks) -> Vec<u8> {
@@ -71,13 +67,7 @@ fn put_video(entry: &mut Vec<u8>, video: &VideoTrack) {
         VideoCodec::Vp9 => "V_VP9",
         VideoCodec::RawI420 => "V_UNCOMPRESSED",
     };
-    put_common(
-        entry,
-        TrackKind::Video,
-        ids::TYPE_VIDEO,
-        codec,
-        &video.codec_private,
-    );
+    put_common(entry, TrackKind::Video, ids::TYPE_VIDEO, codec, &video.codec_private);
     entry.put_master(ids::VIDEO, |out| {
         out.put_uint(ids::PIXEL_WIDTH, video.width.into());
         out.put_uint(ids::PIXEL_HEIGHT, video.height.into());
@@ -100,13 +90,7 @@ fn put_audio(entry: &mut Vec<u8>, audio: &AudioTrack) {
         AudioCodec::Opus => "A_OPUS",
         AudioCodec::PcmS16le => "A_PCM/INT/LIT",
     };
-    put_common(
-        entry,
-        TrackKind::Audio,
-        ids::TYPE_AUDIO,
-        codec,
-        &audio.codec_private,
-    );
+    put_common(entry, TrackKind::Audio, ids::TYPE_AUDIO, codec, &audio.codec_private);
     if audio.codec_delay_ns > 0 {
         entry.put_uint(ids::CODEC_DELAY, audio.codec_delay_ns);
     }

@@ -82,10 +82,7 @@ impl<W: Write> PartWriter<W> {
             info,
             duration,
             tracks: tracks_at,
-            codec_delay_ns: tracks
-                .audio
-                .as_ref()
-                .map_or(0, |audio| audio.codec_delay_ns as i64),
+            codec_delay_ns: tracks.audio.as_ref().map_or(0, |audio| audio.codec_delay_ns as i64),
             cluster: Cluster::default(),
             cues: Vec::new(),
             end_ms: 0,
@@ -99,11 +96,7 @@ impl<W: Write> PartWriter<W> {
     /// # Errors
     /// `InvalidInput` for a packet before the priming; else what writing gives.
     pub fn write(&mut self, packet: &Packet) -> io::Result<()> {
-        let delay = if packet.track == TrackKind::Audio {
-            self.codec_delay_ns
-        } else {
-            0
-        };
+        let delay = if packet.track == TrackKind::Audio { self.codec_delay_ns } else { 0 };
         let ns = packet.pts_us.saturating_mul(1000).saturating_add(delay);
         let ms = ns.saturating_add(SCALE_NS / 2).div_euclid(SCALE_NS);
         if ms < 0 {
@@ -155,16 +148,9 @@ impl<W: Write> PartWriter<W> {
         for block in &self.cluster.blocks {
             let wanted = block.track == TrackKind::Video || audio_only;
             // Sound can be entered anywhere: one cue a cluster is enough.
-            let repeated = self
-                .cues
-                .last()
-                .is_some_and(|cue| cue.cluster == self.written);
+            let repeated = self.cues.last().is_some_and(|cue| cue.cluster == self.written);
             if block.key && wanted && !repeated {
-                self.cues.push(Cue {
-                    ms: block.ms as u64,
-                    track: block.track,
-                    cluster: self.written,
-                });
+                self.cues.push(Cue { ms: block.ms as u64, track: block.track, cluster: self.written });
             }
         }
         debug_assert!(start_ms >= 0);
@@ -195,11 +181,7 @@ impl<W: Write + Seek> PartWriter<W> {
 
         let mut seek_head = Vec::new();
         seek_head.put_master(ids::SEEK_HEAD, |out| {
-            for (id, at) in [
-                (ids::INFO, self.info),
-                (ids::TRACKS, self.tracks),
-                (ids::CUES, cues),
-            ] {
+            for (id, at) in [(ids::INFO, self.info), (ids::TRACKS, self.tracks), (ids::CUES, cues)] {
                 out.put_master(ids::SEEK, |seek| {
                     seek.put_bytes(ids::SEEK_ID, &id.to_be_bytes());
                     seek.put_uint(ids::SEEK_POSITION, at - self.segment);
@@ -256,12 +238,7 @@ impl Cluster {
         let from = self.data.len();
         self.data.extend_from_slice(&packet.data);
         let data = from..self.data.len();
-        self.blocks.push(Block {
-            ms,
-            track: packet.track,
-            key: packet.key,
-            data,
-        });
+        self.blocks.push(Block { ms, track: packet.track, key: packet.key, data });
     }
 
     /// The cluster's time, and its bytes with the blocks in the order of time: WebM asks for it.

@@ -49,14 +49,8 @@ impl From<EbmlError> for ReadError {
         match error {
             EbmlError::Io(error) => ReadError::Io(error),
             EbmlError::Ends => ReadError::EndsInHeader,
-            EbmlError::BadId { at } => ReadError::Malformed {
-                at,
-                what: "no element begins here",
-            },
-            EbmlError::BadSize { at } => ReadError::Malformed {
-                at,
-                what: "a size that cannot be",
-            },
+            EbmlError::BadId { at } => ReadError::Malformed { at, what: "no element begins here" },
+            EbmlError::BadSize { at } => ReadError::Malformed { at, what: "a size that cannot be" },
             EbmlError::TooLong { at, size, limit } => ReadError::TooLong { at, size, limit },
         }
     }
@@ -136,9 +130,7 @@ impl<R: Read> MatroskaReader<R> {
             Ok(None) => {
                 let at = self.source.position();
                 let short = |end: Option<u64>| end.is_some_and(|end| at < end);
-                self.state = State::Ended {
-                    torn: short(self.segment_end) || short(self.cluster_end),
-                };
+                self.state = State::Ended { torn: short(self.segment_end) || short(self.cluster_end) };
                 Ok(None)
             }
             Err(ReadError::EndsInHeader) => {
@@ -161,18 +153,11 @@ impl<R: Read> MatroskaReader<R> {
             ids::TRACKS => {
                 let body = self.source.body(header, MAX_TRACKS_ELEMENT)?;
                 (self.tracks, self.numbers) = tracks::parse(&body, header.at)?;
-                self.codec_delay_ns = self
-                    .tracks
-                    .audio
-                    .as_ref()
-                    .map_or(0, |audio| audio.codec_delay_ns);
+                self.codec_delay_ns = self.tracks.audio.as_ref().map_or(0, |audio| audio.codec_delay_ns);
             }
             ids::CLUSTER | ids::SIMPLE_BLOCK | ids::BLOCK_GROUP | ids::SEGMENT | ids::EBML => {
                 let what = "media before the tracks are told";
-                return Err(ReadError::Malformed {
-                    at: header.at,
-                    what,
-                });
+                return Err(ReadError::Malformed { at: header.at, what });
             }
             _ => self.source.skip(header)?,
         }
@@ -201,10 +186,7 @@ impl<R: Read> MatroskaReader<R> {
                 }
                 ids::EBML | ids::SEGMENT => {
                     let what = "a second file begins here";
-                    return Err(ReadError::Malformed {
-                        at: header.at,
-                        what,
-                    });
+                    return Err(ReadError::Malformed { at: header.at, what });
                 }
                 // FFmpeg repeats it at the end where it can seek; the first one counts.
                 _ => self.source.skip(header)?,
@@ -218,10 +200,7 @@ impl<R: Read> MatroskaReader<R> {
         for child in children(body, at) {
             // The group was read whole: what ends early inside it is damage, not a torn file.
             let (header, body) = child.map_err(|error| match error {
-                EbmlError::Ends => ReadError::Malformed {
-                    at,
-                    what: "a block group that lies",
-                },
+                EbmlError::Ends => ReadError::Malformed { at, what: "a block group that lies" },
                 error => error.into(),
             })?;
             match header.id {
@@ -231,10 +210,7 @@ impl<R: Read> MatroskaReader<R> {
                 _ => {}
             }
         }
-        let block = block.ok_or(ReadError::Malformed {
-            at,
-            what: "a block group without block",
-        })?;
+        let block = block.ok_or(ReadError::Malformed { at, what: "a block group without block" })?;
         self.packet(block, Some(key), duration, at)
     }
 
@@ -259,12 +235,8 @@ impl<R: Read> MatroskaReader<R> {
             return Err(ReadError::Unsupported("laced blocks"));
         }
         let known = self.numbers.iter().find(|known| known.0 == number);
-        let kind = known
-            .ok_or(malformed("a block of a track that was not told"))?
-            .1;
-        let cluster = self
-            .cluster_timestamp
-            .ok_or(malformed("a block outside a cluster"))?;
+        let kind = known.ok_or(malformed("a block of a track that was not told"))?.1;
+        let cluster = self.cluster_timestamp.ok_or(malformed("a block outside a cluster"))?;
 
         let scale = i128::from(self.timestamp_scale_ns);
         let mut ns = (i128::from(cluster) + i128::from(relative)) * scale;
@@ -275,19 +247,12 @@ impl<R: Read> MatroskaReader<R> {
         let duration_us = duration
             .map(|ticks| {
                 let us = microseconds(i128::from(ticks) * scale);
-                us.map(|us| us as u64)
-                    .ok_or(malformed("a duration beyond any recording"))
+                us.map(|us| us as u64).ok_or(malformed("a duration beyond any recording"))
             })
             .transpose()?;
         let key = kind == TrackKind::Audio || key.unwrap_or(flags & 0x80 != 0);
         block.drain(..length + 3);
-        Ok(Packet {
-            track: kind,
-            pts_us,
-            duration_us,
-            key,
-            data: block,
-        })
+        Ok(Packet { track: kind, pts_us, duration_us, key, data: block })
     }
 }
 
@@ -330,16 +295,11 @@ fn open_segment<R: Read>(source: &mut Source<R>) -> Result<Option<u64>, ReadErro
         let header = source.header()?.ok_or(ReadError::EndsInHeader)?;
         match header.id {
             ids::SEGMENT => {
-                return Ok(header
-                    .size
-                    .map(|size| source.position().saturating_add(size)));
+                return Ok(header.size.map(|size| source.position().saturating_add(size)));
             }
             ids::VOID => source.skip(header)?,
             _ => {
-                return Err(ReadError::Malformed {
-                    at: header.at,
-                    what: "no segment here",
-                });
+                return Err(ReadError::Malformed { at: header.at, what: "no segment here" });
             }
         }
     }
@@ -350,12 +310,10 @@ fn timestamp_scale(body: &[u8], at: u64) -> Result<u64, ReadError> {
         let (header, body) = child?;
         if header.id == ids::TIMESTAMP_SCALE {
             let scale = uint(body, header.at)?;
-            return (1..=1_000_000_000).contains(&scale).then_some(scale).ok_or(
-                ReadError::Malformed {
-                    at: header.at,
-                    what: "a time scale that cannot be",
-                },
-            );
+            return (1..=1_000_000_000)
+                .contains(&scale)
+                .then_some(scale)
+                .ok_or(ReadError::Malformed { at: header.at, what: "a time scale that cannot be" });
         }
     }
     Ok(1_000_000)

@@ -27,10 +27,7 @@ pub(super) fn parse(body: &[u8], at: u64) -> Result<Numbered, ReadError> {
         }
         let entry = Entry::parse(body, header.at)?;
         let (number, kind) = (entry.number, entry.kind()?);
-        if numbers
-            .iter()
-            .any(|known: &(u64, TrackKind)| known.0 == number || known.1 == kind)
-        {
+        if numbers.iter().any(|known: &(u64, TrackKind)| known.0 == number || known.1 == kind) {
             return Err(ReadError::Unsupported("two tracks of one kind or number"));
         }
         match kind {
@@ -63,11 +60,7 @@ struct Entry {
 impl Entry {
     fn parse(body: &[u8], at: u64) -> Result<Entry, ReadError> {
         // Defaults as RFC 9559 has them.
-        let mut entry = Entry {
-            sampling_frequency: 8000.0,
-            channels: 1,
-            ..Entry::default()
-        };
+        let mut entry = Entry { sampling_frequency: 8000.0, channels: 1, ..Entry::default() };
         for child in children(body, at) {
             let (header, body) = child?;
             match header.id {
@@ -120,9 +113,7 @@ impl Entry {
         match self.track_type {
             ids::TYPE_VIDEO => Ok(TrackKind::Video),
             ids::TYPE_AUDIO => Ok(TrackKind::Audio),
-            _ => Err(ReadError::Unsupported(
-                "a track that is neither video nor audio",
-            )),
+            _ => Err(ReadError::Unsupported("a track that is neither video nor audio")),
         }
     }
 
@@ -135,9 +126,7 @@ impl Entry {
             other => return Err(ReadError::codec(other)),
         };
         if !(1..=MAX_SIDE).contains(&self.width) || !(1..=MAX_SIDE).contains(&self.height) {
-            return Err(ReadError::Unsupported(
-                "a picture without size, or above 16384 pixels",
-            ));
+            return Err(ReadError::Unsupported("a picture without size, or above 16384 pixels"));
         }
         Ok(VideoTrack {
             codec,
@@ -176,9 +165,6 @@ impl Entry {
 
 /// EBML strings may be padded with zeros.
 pub(super) fn text(body: &[u8]) -> &[u8] {
-    let end = body
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(body.len());
+    let end = body.iter().position(|byte| *byte == 0).unwrap_or(body.len());
     &body[..end]
 }

@@ -35,9 +35,7 @@ impl HlsKeyBytes {
             return None;
         }
         let digits = std::str::from_utf8(digits).ok()?;
-        u128::from_str_radix(digits, 16)
-            .ok()
-            .map(|key| HlsKeyBytes(key.to_be_bytes()))
+        u128::from_str_radix(digits, 16).ok().map(|key| HlsKeyBytes(key.to_be_bytes()))
     }
 
     /// Reads a key file.
@@ -48,9 +46,7 @@ impl HlsKeyBytes {
         let refuse = |what: String| PublishError::Key(format!("{}: {what}", path.display()));
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(|error| refuse(error.to_string()))?;
-        file.take(64)
-            .read_to_end(&mut bytes)
-            .map_err(|error| refuse(error.to_string()))?;
+        file.take(64).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
         HlsKeyBytes::parse(&bytes).ok_or_else(|| refuse("it holds something else".into()))
     }
 }
@@ -71,12 +67,7 @@ impl HlsEncryption {
     }
 
     /// Encrypts a segment from one file to another, piece by piece.
-    pub(super) fn encrypt(
-        &self,
-        sequence: u64,
-        mut from: impl Read,
-        mut to: impl Write,
-    ) -> io::Result<()> {
+    pub(super) fn encrypt(&self, sequence: u64, mut from: impl Read, mut to: impl Write) -> io::Result<()> {
         let mut cipher = Encryptor::<Aes128>::new(&self.key.0.into(), &self.iv_of(sequence).into());
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -120,14 +111,8 @@ mod tests {
     fn a_key_is_sixteen_bytes_or_their_digits() {
         let raw = [7u8; 16];
         let digits = "07".repeat(16);
-        assert_eq!(
-            HlsKeyBytes::parse(&raw),
-            HlsKeyBytes::parse(digits.as_bytes())
-        );
-        assert_eq!(
-            HlsKeyBytes::parse(&raw),
-            HlsKeyBytes::parse(format!("{digits}\n").as_bytes())
-        );
+        assert_eq!(HlsKeyBytes::parse(&raw), HlsKeyBytes::parse(digits.as_bytes()));
+        assert_eq!(HlsKeyBytes::parse(&raw), HlsKeyBytes::parse(format!("{digits}\n").as_bytes()));
         for bad in ["", "07", "+7070707070707070707070707070707", "zz"] {
             assert_eq!(HlsKeyBytes::parse(bad.as_bytes()), None, "{bad}");
         }
@@ -135,22 +120,8 @@ mod tests {
 
     #[test]
     fn what_is_encrypted_decrypts_to_itself_whatever_its_length() {
-        let encryption = HlsEncryption {
-            key: HlsKeyBytes([3; 16]),
-            key_url: String::new(),
-            iv: None,
-        };
-        for length in [
-            0,
-            1,
-            15,
-            16,
-            188,
-            CHUNK - 1,
-            CHUNK,
-            CHUNK + 1,
-            3 * CHUNK + 5,
-        ] {
+        let encryption = HlsEncryption { key: HlsKeyBytes([3; 16]), key_url: String::new(), iv: None };
+        for length in [0, 1, 15, 16, 188, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5] {
             let plain: Vec<u8> = (0..length).map(|at| at as u8).collect();
             let mut secret = Vec::new();
             encryption.encrypt(5, &plain[..], &mut secret).unwrap();

@@ -46,35 +46,21 @@ pub(in crate::publisher) fn hls(
     let mut carried = None;
     let mut files = vec![output.join(format!("{name}.m3u8"))];
     for epoch in epochs(plan) {
-        let cuts = cut(
-            plan,
-            &epoch,
-            settings,
-            work.path(),
-            &mut splicer,
-            &mut carried,
-            report,
-        )?;
+        let cuts = cut(plan, &epoch, settings, work.path(), &mut splicer, &mut carried, report)?;
         for (index, duration_us) in cuts.into_iter().enumerate() {
             let made = work.path().join(format!("{index}.ts"));
             let file = output.join(segment_name(name, segments.len()));
             finish_segment(&made, &file, segments.len() as u64, settings, work.path())?;
             files.push(file);
             let discontinuity = index == 0 && !segments.is_empty();
-            segments.push(Segment {
-                duration_us,
-                discontinuity,
-            });
+            segments.push(Segment { duration_us, discontinuity });
         }
     }
     let text = playlist(name, &segments, settings.encryption.as_ref());
     let made = work.path().join("playlist.m3u8");
     fs::write(&made, text).map_err(PublishError::io("write the playlist"))?;
     put_in_place(&made, &files[0])?;
-    Ok(Made {
-        files,
-        damaged: splicer.damaged(),
-    })
+    Ok(Made { files, damaged: splicer.damaged() })
 }
 
 /// Stretches of parts that one encoder made.
@@ -100,69 +86,31 @@ fn cut(
     report: &mut Report<'_>,
 ) -> Result<Vec<i64>, PublishError> {
     let seconds = settings.segment_seconds.to_string();
-    let arguments = [
-        "-map",
-        "0:v:0",
-        "-map",
-        "0:a:0",
-        "-c",
-        "copy",
-        "-muxdelay",
-        "0",
-    ]
-    .into_iter()
-    .chain([
-        "-f",
-        "hls",
-        "-hls_time",
-        &seconds,
-        "-hls_list_size",
-        "0",
-        "-hls_playlist_type",
-        "vod",
-    ])
-    .chain([
-        "-hls_segment_type",
-        "mpegts",
-        "-hls_segment_filename",
-        "%d.ts",
-        "list.m3u8",
-    ]);
+    let arguments = ["-map", "0:v:0", "-map", "0:a:0", "-c", "copy", "-muxdelay", "0"]
+        .into_iter()
+        .chain(["-f", "hls", "-hls_time", &seconds, "-hls_list_size", "0", "-hls_playlist_type", "vod"])
+        .chain(["-hls_segment_type", "mpegts", "-hls_segment_filename", "%d.ts", "list.m3u8"]);
     let mut key_frames = Vec::new();
-    ffmpeg::run(
-        "cutting HLS segments",
-        work,
-        arguments,
-        &plan.tracks(),
-        |feed| {
-            while let Some(spliced) = carried
-                .take()
-                .map_or_else(|| splicer.next_packet(), |s| Ok(Some(s)))?
-            {
-                if spliced.part >= epoch.end {
-                    *carried = Some(spliced);
-                    break;
-                }
-                let packet = &spliced.packet;
-                if packet.track == TrackKind::Video && packet.key {
-                    key_frames.push(packet.pts_us);
-                }
-                report.at(packet.pts_us);
-                feed.write_packet(packet)?;
+    ffmpeg::run("cutting HLS segments", work, arguments, &plan.tracks(), |feed| {
+        while let Some(spliced) = carried.take().map_or_else(|| splicer.next_packet(), |s| Ok(Some(s)))? {
+            if spliced.part >= epoch.end {
+                *carried = Some(spliced);
+                break;
             }
-            Ok(())
-        },
-    )?;
+            let packet = &spliced.packet;
+            if packet.track == TrackKind::Video && packet.key {
+                key_frames.push(packet.pts_us);
+            }
+            report.at(packet.pts_us);
+            feed.write_packet(packet)?;
+        }
+        Ok(())
+    })?;
     let list_made = fs::metadata(work.join("list.m3u8")).is_ok_and(|made| made.len() > 0);
     check(list_made, work)?;
     let list = fs::read(work.join("list.m3u8")).map_err(PublishError::io("read the segments"))?;
-    let list = parse_media_playlist_res(&list)
-        .map_err(|_| PublishError::Segments("it cannot be parsed"))?;
-    let told: Vec<f64> = list
-        .segments
-        .iter()
-        .map(|segment| segment.duration.into())
-        .collect();
+    let list = parse_media_playlist_res(&list).map_err(|_| PublishError::Segments("it cannot be parsed"))?;
+    let told: Vec<f64> = list.segments.iter().map(|segment| segment.duration.into()).collect();
     let place = |sample| us_of(sample - plan.start());
     let start = place(plan.parts[epoch.start].start);
     let end = place(plan.parts[epoch.end - 1].end);
@@ -171,11 +119,7 @@ fn cut(
 
 /// FFmpeg's durations (seconds, rounded, the last one short) made exact: cuts are at key frames,
 /// and the last segment lasts until the end of the sound.
-fn exact_durations(
-    told: &[f64],
-    key_frames: &[i64],
-    place: Range<i64>,
-) -> Result<Vec<i64>, PublishError> {
+fn exact_durations(told: &[f64], key_frames: &[i64], place: Range<i64>) -> Result<Vec<i64>, PublishError> {
     let Some((_, inner)) = told.split_last() else {
         return Err(PublishError::Segments("there are none"));
     };
@@ -219,9 +163,7 @@ fn finish_segment(
     let secret = work.join("secret.ts");
     let from = File::open(made).map_err(PublishError::io(doing))?;
     let to = File::create(&secret).map_err(PublishError::io(doing))?;
-    encryption
-        .encrypt(sequence, from, to)
-        .map_err(PublishError::io(doing))?;
+    encryption.encrypt(sequence, from, to).map_err(PublishError::io(doing))?;
     fs::remove_file(made).map_err(PublishError::io(doing))?;
     put_in_place(&secret, file)
 }

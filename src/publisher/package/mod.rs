@@ -68,17 +68,12 @@ fn check(whole: bool, folder: &Path) -> Result<(), PublishError> {
     if room < LITTLE_ROOM {
         return Err(PublishError::DiskFull);
     }
-    Err(PublishError::Ffmpeg {
-        doing: "packaging",
-        said: "its output is not whole".into(),
-    })
+    Err(PublishError::Ffmpeg { doing: "packaging", said: "its output is not whole".into() })
 }
 
 /// Gives a finished file its name, once it is on disk.
 fn put_in_place(from: &Path, to: &Path) -> Result<(), PublishError> {
     let doing = "put a finished file in its place";
-    File::open(from)
-        .and_then(|file| file.sync_all())
-        .map_err(PublishError::io(doing))?;
+    File::open(from).and_then(|file| file.sync_all()).map_err(PublishError::io(doing))?;
     fs::rename(from, to).map_err(PublishError::io(doing))
 }

@@ -27,28 +27,19 @@ pub(in crate::publisher) fn mp4(
         .chain(["-video_track_timescale", "90000", "-use_editlist", "0"])
         .chain(["-movflags", "+faststart", "-f", "mp4", "file:video.mp4"]);
     let mut splicer = Splicer::new(plan, open);
-    ffmpeg::run(
-        "packaging the MP4",
-        work.path(),
-        arguments,
-        &plan.tracks(),
-        |feed| {
-            while let Some(spliced) = splicer.next_packet()? {
-                report.at(spliced.packet.pts_us);
-                feed.write_packet(&spliced.packet)?;
-            }
-            Ok(())
-        },
-    )?;
+    ffmpeg::run("packaging the MP4", work.path(), arguments, &plan.tracks(), |feed| {
+        while let Some(spliced) = splicer.next_packet()? {
+            report.at(spliced.packet.pts_us);
+            feed.write_packet(&spliced.packet)?;
+        }
+        Ok(())
+    })?;
     let made = work.path().join("video.mp4");
     let whole = is_whole(&made).map_err(PublishError::io("check the MP4"))?;
     super::check(whole, work.path())?;
     let path = output.join(format!("{name}.mp4"));
     super::put_in_place(&made, &path)?;
-    Ok(Made {
-        files: vec![path],
-        damaged: splicer.damaged(),
-    })
+    Ok(Made { files: vec![path], damaged: splicer.damaged() })
 }
 
 /// Whether the file's boxes fill it exactly, with the index before the media.

@@ -21,18 +21,10 @@ pub(super) fn segment_name(name: &str, index: usize) -> String {
 }
 
 /// The playlist's text.
-pub(super) fn playlist(
-    name: &str,
-    segments: &[Segment],
-    encryption: Option<&HlsEncryption>,
-) -> Vec<u8> {
+pub(super) fn playlist(name: &str, segments: &[Segment], encryption: Option<&HlsEncryption>) -> Vec<u8> {
     // Microseconds; a setting of the whole program, and always the same.
     m3u8_rs::WRITE_OPT_FLOAT_PRECISION.store(6, Ordering::Relaxed);
-    let longest = segments
-        .iter()
-        .map(|segment| segment.duration_us)
-        .max()
-        .unwrap_or(0);
+    let longest = segments.iter().map(|segment| segment.duration_us).max().unwrap_or(0);
     let list = MediaPlaylist {
         version: Some(3),
         target_duration: (longest.max(1) as u64).div_ceil(1_000_000),
@@ -64,9 +56,7 @@ fn key(encryption: &HlsEncryption) -> Key {
     Key {
         method: KeyMethod::AES128,
         uri: Some(encryption.key_url.clone()),
-        iv: encryption
-            .iv
-            .map(|iv| format!("0x{:032X}", u128::from_be_bytes(iv))),
+        iv: encryption.iv.map(|iv| format!("0x{:032X}", u128::from_be_bytes(iv))),
         keyformat: None,
         keyformatversions: None,
     }
@@ -90,10 +80,7 @@ mod tests {
     use crate::publisher::package::encrypt::HlsKeyBytes;
 
     fn segment(duration_us: i64, discontinuity: bool) -> Segment {
-        Segment {
-            duration_us,
-            discontinuity,
-        }
+        Segment { duration_us, discontinuity }
     }
 
     #[test]

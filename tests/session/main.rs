@@ -1,0 +1,7 @@
+//! The session: what the fold promises of any history, and what the folder refuses.
+
+mod events;
+mod fold;
+mod folder;
+mod hostile;
+mod world;
