@@ -4,4 +4,5 @@ mod events;
 mod fold;
 mod folder;
 mod hostile;
+mod story;
 mod world;
