@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::clock::record;
-use crate::support::{Panorec, Scratch, Server, judged, measure, seconds};
+use crate::support::{Panorec, Run, Scratch, Server, judged, measure, seconds};
 
 fn moment(json: &Value, name: &str) -> f64 {
     let text = json[name]
@@ -14,6 +14,14 @@ fn moment(json: &Value, name: &str) -> f64 {
         .unwrap_or_else(|| panic!("no {name} in {json}"));
     let moment: jiff::Timestamp = text.parse().expect("RFC 3339");
     moment.as_millisecond() as f64 / 1000.0
+}
+
+/// Writes the told intent as `panorec ctl` and the operator do: whole, by rename.
+fn tell(run: &Run, intent: &str) {
+    let file = run.session().join("publisher/intent.json");
+    let next = file.with_extension("next");
+    std::fs::write(&next, intent).expect("the intent");
+    std::fs::rename(&next, &file).expect("the intent in its place");
 }
 
 #[test]
@@ -69,7 +77,7 @@ fn a_page_pauses_and_resumes_itself() {
 }
 
 #[test]
-fn a_told_resume_wakes_a_recording_that_the_page_paused() {
+fn only_a_higher_revision_wakes_a_recording_that_the_page_paused() {
     judged(|checks| {
         let server = Server::start();
         let scratch = Scratch::new();
@@ -78,12 +86,24 @@ fn a_told_resume_wakes_a_recording_that_the_page_paused() {
         let mut run = Panorec::record(&url, &file, &scratch).spawn();
         let paused = run.wait_for("paused", 1);
         checks.that("paused by the page", paused["by"] == "page", &paused);
+        // Saying again what was said before is no news: the same revision wakes nothing.
+        tell(&run, r#"{"state":"Recording","refresh":0,"revision":0}"#);
+        sleep(Duration::from_millis(1500));
+        let resumed = |run: &Run| run.events().iter().any(|event| event["event"] == "resumed");
+        checks.that(
+            "the same revision does not resume",
+            !resumed(&run),
+            resumed(&run),
+        );
         // A reload is a told intent too, but says nothing new of the state.
         run.ctl("refresh");
         run.wait_for("refreshed", 1);
         sleep(Duration::from_secs(1));
-        let resumed = run.events().iter().any(|event| event["event"] == "resumed");
-        checks.that("a refresh alone does not resume", !resumed, resumed);
+        checks.that(
+            "a refresh alone does not resume",
+            !resumed(&run),
+            resumed(&run),
+        );
         run.ctl("resume");
         run.wait_for("resumed", 1);
         sleep(Duration::from_secs(2));
