@@ -1,1 +1,21 @@
-//! publisher
+//! From the parts to the finished file, and that to its place: measure, splice, package, deliver.
+//! Called by local (and the publisher's own process); it reads the recorder's half as hostile input.
+//! Never: touches Chrome, re-encodes H.264, or gives FFmpeg a key, a credential or a protocol.
+
+pub mod error;
+mod ffmpeg;
+pub mod finish;
+pub mod measure;
+pub mod package;
+mod parameter_sets;
+mod pictures;
+pub mod plan;
+pub mod progress;
+mod silence;
+pub mod splice;
+mod transcode;
+
+pub use error::PublishError;
+pub use measure::usable_end;
+pub use plan::MediaPart;
+pub use progress::{Progress, Stage};

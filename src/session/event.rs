@@ -110,33 +110,72 @@ pub struct Figures {
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum RecorderEvent {
     /// First in every run.
-    RunStarted { run: RunNumber, older: Vec<SeenRun> },
-    BrowserStarted { version: String, sandboxed: bool, display: DisplayKind },
+    RunStarted {
+        run: RunNumber,
+        older: Vec<SeenRun>,
+    },
+    BrowserStarted {
+        version: String,
+        sandboxed: bool,
+        display: DisplayKind,
+    },
     /// The page was committed with a success and has painted.
     PageLoaded,
     /// A load failed; the text has no query string.
-    PageFailed { reason: String },
+    PageFailed {
+        reason: String,
+    },
     /// A change of what is wanted, journaled before it takes effect. `state` None: only a
     /// reload. `told` is the told intent it came from.
-    Edge { by: By, state: Option<IntentState>, reload: bool, told: Option<Intent> },
+    Edge {
+        by: By,
+        state: Option<IntentState>,
+        reload: bool,
+        told: Option<Intent>,
+    },
     /// The first frame of a part; the first of all is the start of the recording.
-    PartOpened { part: PartName, video_us: u64 },
+    PartOpened {
+        part: PartName,
+        video_us: u64,
+    },
     /// The part is complete and on disk.
-    PartClosed { part: PartName, end_video_us: u64 },
+    PartClosed {
+        part: PartName,
+        end_video_us: u64,
+    },
     /// Capture paused here (cut: video time stands still until `Resumed`; freeze or black: it
     /// runs on).
-    Paused { by: By, video_us: u64, cut: bool },
-    Resumed { video_us: u64 },
+    Paused {
+        by: By,
+        video_us: u64,
+        cut: bool,
+    },
+    Resumed {
+        video_us: u64,
+    },
     /// Nothing more of the page from here on, until `GapEnded`.
-    GapBegan { cause: GapCause, video_us: u64 },
-    GapEnded { video_us: u64 },
+    GapBegan {
+        cause: GapCause,
+        video_us: u64,
+    },
+    GapEnded {
+        video_us: u64,
+    },
     Refreshed,
     Figures(Figures),
     /// Something a person should know; ends up in the result's warnings.
-    Warning { text: String },
+    Warning {
+        text: String,
+    },
     /// Capture is over. Last but for `Failed`.
-    Stopped { by: By, video_us: u64 },
-    Failed { failure: Failure, message: String },
+    Stopped {
+        by: By,
+        video_us: u64,
+    },
+    Failed {
+        failure: Failure,
+        message: String,
+    },
 }
 
 /// A finished file, as the result lists it.
@@ -166,14 +205,25 @@ pub enum PublishFailure {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum PublisherEvent {
-    RunStarted { run: RunNumber },
+    RunStarted {
+        run: RunNumber,
+    },
     TranscodeStarted,
     UploadStarted,
     /// Everything is where it belongs. Empty when nothing was recorded.
-    Delivered { videos: Vec<Video> },
+    Delivered {
+        videos: Vec<Video>,
+    },
     CallbackStarted,
-    CallbackFailed { message: String },
-    Failed { failure: PublishFailure, message: String },
-    Warning { text: String },
+    CallbackFailed {
+        message: String,
+    },
+    Failed {
+        failure: PublishFailure,
+        message: String,
+    },
+    Warning {
+        text: String,
+    },
     Finished,
 }

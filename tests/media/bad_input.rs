@@ -15,65 +15,31 @@ fn says(ended: &Ended, code: i32, words: &[&str]) {
     println!("    code {:?}: {}", ended.code, ended.stderr.trim());
     assert_eq!(ended.code, Some(code), "{}", ended.stderr);
     for word in words {
-        assert!(
-            text.contains(&word.to_lowercase()),
-            "does not say {word:?}: {}",
-            ended.stderr
-        );
+        assert!(text.contains(&word.to_lowercase()), "does not say {word:?}: {}", ended.stderr);
     }
-    assert!(
-        !text.contains("panicked") && !text.contains("backtrace"),
-        "{}",
-        ended.stderr
-    );
-    assert!(
-        ended.stderr.lines().all(|line| !line.contains("Os { ")),
-        "a dump: {}",
-        ended.stderr
-    );
+    assert!(!text.contains("panicked") && !text.contains("backtrace"), "{}", ended.stderr);
+    assert!(ended.stderr.lines().all(|line| !line.contains("Os { ")), "a dump: {}", ended.stderr);
 }
 
 fn record(url: &str, args: &str) -> Ended {
     let scratch = Scratch::new();
     let file = scratch.join("out.mp4");
-    let ended = Panorec::record(url, &file, &scratch)
-        .args(args)
-        .run(seconds(20.0));
+    let ended = Panorec::record(url, &file, &scratch).args(args).run(seconds(20.0));
     assert!(!file.exists(), "a file although it failed");
     ended
 }
 
 #[test]
 fn sizes_out_of_range_are_refused_with_the_range() {
-    for args in [
-        "--width 0",
-        "--width 5000",
-        "--height 15",
-        "--frame-rate 61",
-        "--frame-rate 0",
-    ] {
-        says(
-            &record("http://127.0.0.1:1/", args),
-            2,
-            &[args.split(' ').next().expect("an option")],
-        );
+    for args in ["--width 0", "--width 5000", "--height 15", "--frame-rate 61", "--frame-rate 0"] {
+        says(&record("http://127.0.0.1:1/", args), 2, &[args.split(' ').next().expect("an option")]);
     }
-    says(
-        &record("http://127.0.0.1:1/", "--width 5000"),
-        2,
-        &["16", "2560"],
-    );
+    says(&record("http://127.0.0.1:1/", "--width 5000"), 2, &["16", "2560"]);
 }
 
 #[test]
 fn only_http_and_https_are_recorded() {
-    for url in [
-        "file:///etc/passwd",
-        "javascript:alert(1)",
-        "chrome://gpu",
-        "about:blank",
-        "no address",
-    ] {
+    for url in ["file:///etc/passwd", "javascript:alert(1)", "chrome://gpu", "about:blank", "no address"] {
         says(&record(url, ""), 2, &["http"]);
     }
 }
@@ -84,25 +50,17 @@ fn an_output_that_cannot_be_written_is_told_before_anything_is_recorded() {
     let server = Server::start();
     let url = server.url("clock.html");
     let missing = scratch.join("no/such/folder/out.mp4");
-    let ended = Panorec::record(&url, &missing, &scratch)
-        .args("--duration 3")
-        .run(seconds(3.0));
+    let ended = Panorec::record(&url, &missing, &scratch).args("--duration 3").run(seconds(3.0));
     says(&ended, 2, &["no/such/folder"]);
     // A folder that even root cannot write to.
-    let ended = Panorec::record(&url, Path::new("/proc/out.mp4"), &scratch)
-        .args("--duration 3")
-        .run(seconds(3.0));
+    let ended = Panorec::record(&url, Path::new("/proc/out.mp4"), &scratch).args("--duration 3").run(seconds(3.0));
     says(&ended, 2, &["/proc"]);
     assert!(server.asked().is_empty(), "the page was opened first");
 }
 
 #[test]
 fn a_name_that_does_not_resolve_is_told() {
-    says(
-        &record("http://no-such-host.invalid/lesson?token=hidden", ""),
-        3,
-        &["no-such-host.invalid"],
-    );
+    says(&record("http://no-such-host.invalid/lesson?token=hidden", ""), 3, &["no-such-host.invalid"]);
 }
 
 #[test]
@@ -139,9 +97,7 @@ fn a_redirect_is_followed_and_a_slow_page_is_waited_for() {
     for path in ["redirect?to=/clock.html", "slow?seconds=3"] {
         let scratch = Scratch::new();
         let file = scratch.join("out.mp4");
-        let ended = Panorec::record(&server.url(path), &file, &scratch)
-            .args("--duration 2")
-            .run(seconds(10.0));
+        let ended = Panorec::record(&server.url(path), &file, &scratch).args("--duration 2").run(seconds(10.0));
         ended.assert_done();
     }
 }
@@ -160,10 +116,7 @@ fn a_full_disk_ends_the_recording_and_keeps_what_there_is() {
         fs::create_dir(&disk).expect("a folder");
         let file = scratch.join("out.mp4");
         let session = disk.join("session");
-        let mount = format!(
-            "mount -t tmpfs -o size=64m,mode=755 panorec-test {} && exec \"$@\"",
-            disk.display()
-        );
+        let mount = format!("mount -t tmpfs -o size=64m,mode=755 panorec-test {} && exec \"$@\"", disk.display());
         // The mount is seen by panorec alone and goes with it.
         let mut run = Panorec::new("record")
             .arg(server.url("clock.html"))
@@ -173,9 +126,7 @@ fn a_full_disk_ends_the_recording_and_keeps_what_there_is() {
             .arg(&session)
             .arg("--json")
             .inside("unshare", &["--mount", "--propagation", "private"], &mount)
-            .session_seen_at(move |pid| {
-                PathBuf::from(format!("/proc/{pid}/root{}", session.display()))
-            })
+            .session_seen_at(move |pid| PathBuf::from(format!("/proc/{pid}/root{}", session.display())))
             .spawn();
         run.wait_recording();
         sleep(Duration::from_secs(4));
@@ -185,22 +136,12 @@ fn a_full_disk_ends_the_recording_and_keeps_what_there_is() {
         drop(full);
         let ended = run.end(Duration::ZERO);
         checks.loaded(&ended.load);
-        checks.that(
-            "code",
-            [Some(0), Some(5)].contains(&ended.code),
-            format!("{:?}", ended.code),
-        );
+        checks.that("code", [Some(0), Some(5)].contains(&ended.code), format!("{:?}", ended.code));
         let said = ended.stderr.to_lowercase();
-        checks.that(
-            "says why",
-            said.contains("disk") || said.contains("space"),
-            ended.stderr.trim(),
-        );
+        checks.that("says why", said.contains("disk") || said.contains("space"), ended.stderr.trim());
         checks.that("the file", file.is_file(), file.display());
         if file.is_file() {
-            let length = probe(&file)["format"]["duration"]
-                .as_str()
-                .and_then(|s| s.parse().ok());
+            let length = probe(&file)["format"]["duration"].as_str().and_then(|s| s.parse().ok());
             checks.at_least("kept in s", &serde_json::json!(length.unwrap_or(0.0)), 2.5);
         }
     });

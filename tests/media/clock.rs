@@ -27,10 +27,7 @@ pub fn record(checks: &mut Checks, page: &str, length: f64, args: &str) -> (Ende
         .run(seconds(length));
     ended.assert_done();
     checks.loaded(&ended.load);
-    let rate = args
-        .split("--frame-rate ")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next()?.parse().ok());
+    let rate = args.split("--frame-rate ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
     let report = measure_page(&file, None, rate.unwrap_or(30.0));
     (ended, report)
 }
@@ -46,21 +43,9 @@ fn the_clock_page_is_recorded_frame_by_frame() {
         checks.at_most("dropped share", &clock["dropped_share"], 0.01);
         checks.at_most("longest freeze in ms", &clock["longest_freeze_ms"], 100.0);
         checks.near("speed", &clock["speed"], 1.0, 0.002);
-        checks.that(
-            "no jumps",
-            clock["discontinuities"] == json!([]),
-            &clock["discontinuities"],
-        );
-        checks.that(
-            "readable",
-            clock["readable_share"] == 1.0,
-            &clock["readable_share"],
-        );
-        checks.that(
-            "nothing undecodable",
-            report["decode_problems"] == json!([]),
-            &report["decode_problems"],
-        );
+        checks.that("no jumps", clock["discontinuities"] == json!([]), &clock["discontinuities"]);
+        checks.that("readable", clock["readable_share"] == 1.0, &clock["readable_share"]);
+        checks.that("nothing undecodable", report["decode_problems"] == json!([]), &report["decode_problems"]);
     });
 }
 
@@ -70,23 +55,10 @@ fn a_still_page_shows_all_scripts_and_costs_next_to_nothing() {
         let (ended, report) = record(checks, "static.html", 10.0, "");
         let fonts = report["fonts"].as_object().cloned().unwrap_or_default();
         let all = fonts.len() == 6 && fonts.values().all(|drawn| drawn == true);
-        checks.that(
-            "glyphs of all scripts and coloured emoji",
-            all,
-            &report["fonts"],
-        );
+        checks.that("glyphs of all scripts and coloured emoji", all, &report["fonts"]);
         checks.near("length in s", &report["duration_s"]["video"], 10.0, 1.1);
-        checks.near(
-            "length of the file in s",
-            &report["duration_s"]["container"],
-            10.0,
-            0.2,
-        );
-        checks.that(
-            "silent",
-            report["audio"]["silent"] == true,
-            &report["audio"],
-        );
+        checks.near("length of the file in s", &report["duration_s"]["container"], 10.0, 0.2);
+        checks.that("silent", report["audio"]["silent"] == true, &report["audio"]);
         checks.at_most("black share", &report["picture"]["black_share"], 0.0);
         edges(checks, &report);
         checks.that("cores used", ended.load.own < 1.0, ended.load);

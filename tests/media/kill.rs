@@ -11,11 +11,7 @@ use crate::support::{Kind, Panorec, Scratch, Server, judged, measure, measure::c
 fn lost(report: &Value) -> (f64, f64) {
     let sum = |list: &Value, name: &str| -> f64 {
         let items = list.as_array().cloned().unwrap_or_default();
-        items
-            .iter()
-            .filter_map(|item| item[name].as_f64())
-            .sum::<f64>()
-            / 1000.0
+        items.iter().filter_map(|item| item[name].as_f64()).sum::<f64>() / 1000.0
     };
     let jumps = sum(&report["clock"]["discontinuities"], "clock_jump_ms");
     (jumps, sum(&report["audio"]["silences"], "ms"))
@@ -46,29 +42,12 @@ fn survives(kind: Kind, cause: &str) {
         let (cut, silent) = lost(&report);
         let listed = gap["lostSeconds"].as_f64().unwrap_or(f64::NAN);
         // Without sound the picture may go on, and the hole is silence instead of a cut.
-        let found = if kind == Kind::Sound {
-            cut.max(silent)
-        } else {
-            cut
-        };
-        checks.near(
-            "hole found against the one listed, in s",
-            &json!(found),
-            listed,
-            0.3,
-        );
+        let found = if kind == Kind::Sound { cut.max(silent) } else { cut };
+        checks.near("hole found against the one listed, in s", &json!(found), listed, 0.3);
         checks.at_least("length in s", &report["duration_s"]["container"], 11.0);
         let offset = &report["av_offset"];
-        let change = offset["last_ms"]
-            .as_f64()
-            .zip(offset["first_ms"].as_f64())
-            .map(|(l, f)| l - f);
-        checks.near(
-            "offset after it against before, in ms",
-            &json!(change),
-            0.0,
-            25.0,
-        );
+        let change = offset["last_ms"].as_f64().zip(offset["first_ms"].as_f64()).map(|(l, f)| l - f);
+        checks.near("offset after it against before, in ms", &json!(change), 0.0, 25.0);
         let complaints = complaints(&file);
         checks.that("plays through", complaints.is_empty(), complaints);
     });

@@ -24,11 +24,7 @@ fn four_tiles_of_the_peer_reach_a_stock_chrome() {
     let mut checks = Checks::default();
     for i in 0..4 {
         let tile = &report["tiles"][format!("tile{i}")];
-        checks.that(
-            &format!("tile {i} alive"),
-            tile["alive"] == true && tile["flags"] == i,
-            tile,
-        );
+        checks.that(&format!("tile {i} alive"), tile["alive"] == true && tile["flags"] == i, tile);
         let tone = &report["tones"][format!("tile{i}")];
         checks.at_least(&format!("tone of tile {i}"), &tone["heard_share"], 0.9);
     }
@@ -41,17 +37,7 @@ fn the_player_plays_and_seeks_a_sound_file_and_a_sound_playlist() {
     let scratch = Scratch::new();
     std::fs::copy(kit_media().join("bare.mp4"), scratch.join("good.mp4")).expect("copied");
     let status = Command::new("ffmpeg")
-        .args([
-            "-v",
-            "error",
-            "-i",
-            "good.mp4",
-            "-c",
-            "copy",
-            "-hls_list_size",
-            "0",
-            "good.m3u8",
-        ])
+        .args(["-v", "error", "-i", "good.mp4", "-c", "copy", "-hls_list_size", "0", "good.m3u8"])
         .current_dir(scratch.path())
         .status();
     assert!(status.expect("ffmpeg starts").success());

@@ -20,12 +20,7 @@ fn an_interrupt_finishes_the_file() {
         let ended = run.end(Duration::ZERO);
         ended.assert_done();
         checks.loaded(&ended.load);
-        checks.near(
-            "length in s",
-            &measure(&file)["duration_s"]["container"],
-            4.2,
-            0.7,
-        );
+        checks.near("length in s", &measure(&file)["duration_s"]["container"], 4.2, 0.7);
         let complaints = complaints(&file);
         checks.that("plays through", complaints.is_empty(), complaints);
     });
@@ -48,11 +43,7 @@ fn a_second_interrupt_leaves_the_session_for_resume() {
     run.signal(libc::SIGINT);
     let ended = run.end(Duration::ZERO);
     assert_eq!(ended.code, Some(8), "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("resume"),
-        "does not say how to go on: {}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("resume"), "does not say how to go on: {}", ended.stderr);
     assert!(scratch.join("session").is_dir(), "the session is gone");
 }
 
@@ -61,30 +52,12 @@ fn a_killed_recorder_takes_its_children_with_it() {
     judged(|checks| {
         let server = Server::start();
         let scratch = Scratch::new();
-        let mut run = Panorec::record(
-            &server.url("clock.html"),
-            &scratch.join("out.mp4"),
-            &scratch,
-        )
-        .spawn();
+        let mut run = Panorec::record(&server.url("clock.html"), &scratch.join("out.mp4"), &scratch).spawn();
         run.wait_recording();
         let alive = run.alive();
-        let kinds = [
-            Kind::Browser,
-            Kind::Renderer,
-            Kind::Display,
-            Kind::Sound,
-            Kind::Encoder,
-        ];
-        let found = kinds
-            .iter()
-            .filter(|kind| run.find(**kind).is_some())
-            .count();
-        checks.that(
-            "all its children known",
-            found == kinds.len(),
-            json!(alive.len()),
-        );
+        let kinds = [Kind::Browser, Kind::Renderer, Kind::Display, Kind::Sound, Kind::Encoder];
+        let found = kinds.iter().filter(|kind| run.find(**kind).is_some()).count();
+        checks.that("all its children known", found == kinds.len(), json!(alive.len()));
         run.kill9_panorec();
         let killed = Instant::now();
         let left = run.wait_gone(Duration::from_secs(15));
@@ -97,11 +70,6 @@ fn a_killed_recorder_takes_its_children_with_it() {
 fn a_page_that_cannot_be_loaded_leaves_nobody_either() {
     let server = Server::start();
     let scratch = Scratch::new();
-    let ended = Panorec::record(
-        &server.url("status/500"),
-        &scratch.join("out.mp4"),
-        &scratch,
-    )
-    .run(Duration::ZERO);
+    let ended = Panorec::record(&server.url("status/500"), &scratch.join("out.mp4"), &scratch).run(Duration::ZERO);
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
 }

@@ -9,9 +9,7 @@ use crate::clock::record;
 use crate::support::{Panorec, Run, Scratch, Server, judged, measure, seconds};
 
 fn moment(json: &Value, name: &str) -> f64 {
-    let text = json[name]
-        .as_str()
-        .unwrap_or_else(|| panic!("no {name} in {json}"));
+    let text = json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}"));
     let moment: jiff::Timestamp = text.parse().expect("RFC 3339");
     moment.as_millisecond() as f64 / 1000.0
 }
@@ -29,18 +27,9 @@ fn a_manual_start_begins_with_the_page_at_its_call() {
     judged(|checks| {
         let page = "manual.html?startAfter=3000";
         let (ended, report) = record(checks, page, 4.0, "--start manual --start-timeout 30");
-        checks.near(
-            "page time of the first frame, in ms",
-            &report["clock"]["first_ms"],
-            3050.0,
-            100.0,
-        );
+        checks.near("page time of the first frame, in ms", &report["clock"]["first_ms"], 3050.0, 100.0);
         checks.near("length in s", &report["duration_s"]["container"], 4.0, 0.2);
-        checks.that(
-            "no pauses",
-            ended.json["pauses"]["count"] == 0,
-            &ended.json["pauses"],
-        );
+        checks.that("no pauses", ended.json["pauses"]["count"] == 0, &ended.json["pauses"]);
     });
 }
 
@@ -53,11 +42,7 @@ fn without_a_start_signal_it_ends_in_time_with_code_9() {
         .args("--start manual --start-timeout 3")
         .run(seconds(3.0));
     assert_eq!(ended.code, Some(9), "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("startRecord"),
-        "does not say what was waited for: {}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("startRecord"), "does not say what was waited for: {}", ended.stderr);
     assert!(!file.exists(), "a file without a recording");
 }
 
@@ -90,20 +75,12 @@ fn only_a_higher_revision_wakes_a_recording_that_the_page_paused() {
         tell(&run, r#"{"state":"Recording","refresh":0,"revision":0}"#);
         sleep(Duration::from_millis(1500));
         let resumed = |run: &Run| run.events().iter().any(|event| event["event"] == "resumed");
-        checks.that(
-            "the same revision does not resume",
-            !resumed(&run),
-            resumed(&run),
-        );
+        checks.that("the same revision does not resume", !resumed(&run), resumed(&run));
         // A reload is a told intent too, but says nothing new of the state.
         run.ctl("refresh");
         run.wait_for("refreshed", 1);
         sleep(Duration::from_secs(1));
-        checks.that(
-            "a refresh alone does not resume",
-            !resumed(&run),
-            resumed(&run),
-        );
+        checks.that("a refresh alone does not resume", !resumed(&run), resumed(&run));
         run.ctl("resume");
         run.wait_for("resumed", 1);
         sleep(Duration::from_secs(2));
@@ -111,16 +88,8 @@ fn only_a_higher_revision_wakes_a_recording_that_the_page_paused() {
         let ended = run.end(Duration::ZERO);
         ended.assert_done();
         checks.loaded(&ended.load);
-        checks.that(
-            "one pause",
-            ended.json["pauses"]["count"] == 1,
-            &ended.json["pauses"],
-        );
-        checks.at_least(
-            "length in s",
-            &measure(&file)["duration_s"]["container"],
-            3.0,
-        );
+        checks.that("one pause", ended.json["pauses"]["count"] == 1, &ended.json["pauses"]);
+        checks.at_least("length in s", &measure(&file)["duration_s"]["container"], 3.0);
     });
 }
 
@@ -143,21 +112,9 @@ fn a_refresh_reloads_the_page_and_the_recording_goes_on() {
         let report = measure(&file);
         let loads = report["loads"].as_array().cloned().unwrap_or_default();
         let counts: Vec<&Value> = loads.iter().map(|load| &load["tab"]).collect();
-        checks.that(
-            "loaded twice",
-            counts == [&json!(1), &json!(2)],
-            &report["loads"],
-        );
-        checks.that(
-            "no gap",
-            ended.json["gaps"]["count"] == 0,
-            &ended.json["gaps"],
-        );
-        checks.that(
-            "no jump",
-            report["clock"]["discontinuities"] == json!([]),
-            &report["clock"],
-        );
+        checks.that("loaded twice", counts == [&json!(1), &json!(2)], &report["loads"]);
+        checks.that("no gap", ended.json["gaps"]["count"] == 0, &ended.json["gaps"]);
+        checks.that("no jump", report["clock"]["discontinuities"] == json!([]), &report["clock"]);
     });
 }
 
@@ -167,9 +124,8 @@ fn the_time_limit_counts_from_the_start_of_the_recorder() {
         let server = Server::start();
         let scratch = Scratch::new();
         let file = scratch.join("out.mp4");
-        let ended = Panorec::record(&server.url("clock.html"), &file, &scratch)
-            .args("--max-duration 5")
-            .run(seconds(5.0));
+        let ended =
+            Panorec::record(&server.url("clock.html"), &file, &scratch).args("--max-duration 5").run(seconds(5.0));
         // A machine that takes all of the five seconds to start has nothing to show.
         checks.loaded(&ended.load);
         ended.assert_done();

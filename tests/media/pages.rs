@@ -22,28 +22,16 @@ fn record_with_click(checks: &mut Checks, page: &str) -> Value {
     let ended = run.end(Duration::ZERO);
     ended.assert_done();
     checks.loaded(&ended.load);
-    checks.that(
-        "no gap",
-        ended.json["gaps"]["count"] == 0,
-        &ended.json["gaps"],
-    );
+    checks.that("no gap", ended.json["gaps"]["count"] == 0, &ended.json["gaps"]);
     measure(&file)
 }
 
 fn judge_page(checks: &mut Checks, report: &Value, freeze_ms: f64) {
     let steps = report["steps"].as_array().cloned().unwrap_or_default();
     let clicked = steps.last().is_some_and(|step| step["step"] == 2);
-    checks.that(
-        "the click arrived and its work is done",
-        clicked,
-        &report["steps"],
-    );
+    checks.that("the click arrived and its work is done", clicked, &report["steps"]);
     checks.at_least("cells readable", &report["clock"]["readable_share"], 0.98);
-    checks.at_most(
-        "longest freeze in ms",
-        &report["clock"]["longest_freeze_ms"],
-        freeze_ms,
-    );
+    checks.at_most("longest freeze in ms", &report["clock"]["longest_freeze_ms"], freeze_ms);
 }
 
 #[test]
@@ -60,11 +48,7 @@ fn windows_and_tabs_do_not_cover_the_page() {
     judged(|checks| {
         let report = record_with_click(checks, "popup.html");
         judge_page(checks, &report, 500.0);
-        checks.that(
-            "the page to the end",
-            report["page_seen"] == "window",
-            &report["page_seen"],
-        );
+        checks.that("the page to the end", report["page_seen"] == "window", &report["page_seen"]);
     });
 }
 

@@ -19,25 +19,13 @@ fn a_meeting_of_four_is_seen_and_heard() {
         for i in 0..TILES {
             let name = format!("tile{i}");
             let tile = &report["tiles"][&name];
-            checks.that(
-                &format!("{name} alive"),
-                tile["alive"] == true && tile["flags"] == i,
-                tile,
-            );
+            checks.that(&format!("{name} alive"), tile["alive"] == true && tile["flags"] == i, tile);
             checks.at_least(&format!("{name} fps"), &tile["effective_fps"], 20.0);
             // The call takes a moment to come up.
-            checks.at_least(
-                &format!("{name} heard"),
-                &report["tones"][&name]["heard_share"],
-                0.8,
-            );
+            checks.at_least(&format!("{name} heard"), &report["tones"][&name]["heard_share"], 0.8);
         }
         // What the peer's network and the browser's jitter buffer skip is theirs; this is ours.
-        checks.at_most(
-            "frames we dropped",
-            &ended.json["content"]["droppedFrameShare"],
-            0.01,
-        );
+        checks.at_most("frames we dropped", &ended.json["content"]["droppedFrameShare"], 0.01);
         edges(checks, &report);
     });
 }

@@ -12,10 +12,7 @@ impl MemoryLimit {
     /// None where this user may make no control group, or memory is not among its controllers.
     pub fn new(bytes: u64) -> Option<MemoryLimit> {
         let name = format!("panorec-test-{}", std::process::id());
-        let kinds = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max"),
-        ];
+        let kinds = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
         kinds.iter().find_map(|(root, file)| {
             let group = PathBuf::from(root).join(&name);
             fs::create_dir(&group).ok()?;

@@ -19,10 +19,7 @@ pub struct Checks {
 
 impl Checks {
     pub fn that(&mut self, name: &str, holds: bool, evidence: impl Display) {
-        println!(
-            "    {} {name}: {evidence}",
-            if holds { "ok  " } else { "MISS" }
-        );
+        println!("    {} {name}: {evidence}", if holds { "ok  " } else { "MISS" });
         if !holds {
             self.missed.push(format!("{name}: {evidence}"));
         }
@@ -40,19 +37,13 @@ impl Checks {
     }
 
     pub fn near(&mut self, name: &str, value: &Value, wanted: f64, by: f64) {
-        let holds = value
-            .as_f64()
-            .is_some_and(|value| (value - wanted).abs() <= by);
+        let holds = value.as_f64().is_some_and(|value| (value - wanted).abs() <= by);
         self.that(name, holds, format!("{value} ({wanted:.3} ± {by})"));
     }
 
     /// A time on the wall clock: its figure is printed, five times as much is a miss.
     pub fn soon(&mut self, name: &str, took: Duration, figure: Duration) {
-        let evidence = format!(
-            "{:.2} s (figure {:.1} s)",
-            took.as_secs_f64(),
-            figure.as_secs_f64()
-        );
+        let evidence = format!("{:.2} s (figure {:.1} s)", took.as_secs_f64(), figure.as_secs_f64());
         self.that(name, took <= figure * PATIENCE, evidence);
     }
 
@@ -62,11 +53,7 @@ impl Checks {
 
     /// The end of a test that is not repeated.
     pub fn done(self) {
-        assert!(
-            self.missed.is_empty(),
-            "missed:\n  {}",
-            self.missed.join("\n  ")
-        );
+        assert!(self.missed.is_empty(), "missed:\n  {}", self.missed.join("\n  "));
     }
 }
 
@@ -75,10 +62,7 @@ pub fn judged(attempt: impl Fn(&mut Checks)) {
     let mut checks = Checks::default();
     attempt(&mut checks);
     if !checks.missed.is_empty() && checks.load.is_starved() {
-        println!(
-            "    again, as the machine was busy with other things: {}",
-            checks.load
-        );
+        println!("    again, as the machine was busy with other things: {}", checks.load);
         checks = Checks::default();
         attempt(&mut checks);
     }

@@ -1,9 +1,7 @@
 //! A click as a person's mouse makes it: through the X display that the recorder owns.
 
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{
-    BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, MOTION_NOTIFY_EVENT,
-};
+use x11rb::protocol::xproto::{BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, MOTION_NOTIFY_EVENT};
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::reexports::x11rb_protocol::parse_display::parse_display;
 use x11rb::rust_connection::{DefaultStream, RustConnection};
@@ -15,16 +13,8 @@ pub fn click(run: &Run, x: i16, y: i16) {
     let server = run.find(Kind::Display).expect("an X server");
     let line = server.command_line();
     let words: Vec<&str> = line.split(' ').collect();
-    let display = words
-        .iter()
-        .find(|word| word.starts_with(':'))
-        .expect("the display's name");
-    let after = |option: &str| {
-        words
-            .iter()
-            .position(|word| *word == option)
-            .map(|at| words[at + 1])
-    };
+    let display = words.iter().find(|word| word.starts_with(':')).expect("the display's name");
+    let after = |option: &str| words.iter().position(|word| *word == option).map(|at| words[at + 1]);
     let connection = connect(display, after("-auth"));
     let root = connection.setup().roots[0].root;
     let fake = |kind, detail| {
@@ -34,11 +24,7 @@ pub fn click(run: &Run, x: i16, y: i16) {
     fake(MOTION_NOTIFY_EVENT, 0);
     fake(BUTTON_PRESS_EVENT, 1);
     fake(BUTTON_RELEASE_EVENT, 1);
-    connection
-        .get_input_focus()
-        .expect("sent")
-        .reply()
-        .expect("the clicks arrived");
+    connection.get_input_focus().expect("sent").reply().expect("the clicks arrived");
 }
 
 fn connect(display: &str, authority: Option<&str>) -> RustConnection {

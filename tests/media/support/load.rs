@@ -31,15 +31,8 @@ impl Load {
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Load {
-            others,
-            stolen,
-            own,
-        } = self;
-        write!(
-            f,
-            "own {own:.2}, others {others:.2}, stolen {stolen:.2} cores"
-        )
+        let Load { others, stolen, own } = self;
+        write!(f, "own {own:.2}, others {others:.2}, stolen {stolen:.2} cores")
     }
 }
 
@@ -47,11 +40,7 @@ impl fmt::Display for Load {
 pub fn machine_seconds() -> (f64, f64) {
     let stat = fs::read_to_string("/proc/stat").expect("/proc/stat");
     let first = stat.lines().next().expect("the line of all processors");
-    let ticks: Vec<f64> = first
-        .split_whitespace()
-        .skip(1)
-        .map(|n| n.parse().unwrap_or(0.0))
-        .collect();
+    let ticks: Vec<f64> = first.split_whitespace().skip(1).map(|n| n.parse().unwrap_or(0.0)).collect();
     let second = 100.0; // USER_HZ, fixed in the kernel's interface
     // user nice system idle iowait irq softirq steal
     let used: f64 = [0, 1, 2, 5, 6].iter().map(|&i| ticks[i]).sum();

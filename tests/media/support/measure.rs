@@ -15,18 +15,12 @@ pub fn measure(file: &Path) -> Value {
 /// `file` may also be the address of a playlist.
 pub fn measure_page(file: &Path, page: Option<&str>, fps: f64) -> Value {
     let mut command = Command::new("/usr/bin/python3");
-    command
-        .arg(here().join("kit/measure.py"))
-        .arg(file)
-        .arg("--json");
+    command.arg(here().join("kit/measure.py")).arg(file).arg("--json");
     command.args(["--fps", &fps.to_string()]);
     if let Some(page) = page {
         command.args(["--page", page]);
     }
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .expect("python3 starts");
+    let output = command.stdin(Stdio::null()).output().expect("python3 starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("measure.py on {}: {error}: {errors}", file.display()))
@@ -35,23 +29,12 @@ pub fn measure_page(file: &Path, page: Option<&str>, fps: f64) -> Value {
 /// Streams and format as ffprobe tells them.
 pub fn probe(file: &Path) -> Value {
     let output = Command::new("ffprobe")
-        .args([
-            "-v",
-            "error",
-            "-show_format",
-            "-show_streams",
-            "-of",
-            "json",
-        ])
+        .args(["-v", "error", "-show_format", "-show_streams", "-of", "json"])
         .arg(file)
         .stdin(Stdio::null())
         .output()
         .expect("ffprobe starts");
-    assert!(
-        output.status.success(),
-        "ffprobe: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "ffprobe: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("ffprobe prints JSON")
 }
 

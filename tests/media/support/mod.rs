@@ -41,11 +41,7 @@ pub fn kit_media() -> &'static Path {
         let source = std::fs::read(&program).expect("kit/make_media.py");
         if std::fs::read(&stamp).ok().as_ref() != Some(&source) {
             let _ = std::fs::remove_dir_all(&folder);
-            let status = Command::new("/usr/bin/python3")
-                .arg(&program)
-                .arg(&folder)
-                .status()
-                .expect("python3 starts");
+            let status = Command::new("/usr/bin/python3").arg(&program).arg(&folder).status().expect("python3 starts");
             assert!(status.success(), "kit/make_media.py failed: see above");
             std::fs::write(&stamp, source).expect("the stamp");
         }
@@ -61,9 +57,7 @@ pub struct Scratch {
 impl Scratch {
     pub fn new() -> Scratch {
         let folder = tempfile::Builder::new().prefix("panorec-test-").tempdir();
-        Scratch {
-            folder: Some(folder.expect("a folder for temporary files")),
-        }
+        Scratch { folder: Some(folder.expect("a folder for temporary files")) }
     }
 
     pub fn path(&self) -> &Path {

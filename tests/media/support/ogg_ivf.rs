@@ -5,12 +5,7 @@ use std::path::Path;
 /// The frames of an IVF file.
 pub fn read_ivf(path: &Path) -> Vec<Vec<u8>> {
     let data = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!(
-        data.get(..4),
-        Some(&b"DKIF"[..]),
-        "{} is not IVF",
-        path.display()
-    );
+    assert_eq!(data.get(..4), Some(&b"DKIF"[..]), "{} is not IVF", path.display());
     let header = u16::from_le_bytes([data[6], data[7]]) as usize;
     let mut rest = &data[header..];
     let mut frames = Vec::new();

@@ -33,9 +33,7 @@ impl Kind {
         let browser = program.contains("chrom");
         match self {
             Kind::Browser => browser && !line.contains("--type=") && !program.contains("crashpad"),
-            Kind::Renderer => {
-                browser && line.contains("--type=renderer") && !line.contains("--extension-process")
-            }
+            Kind::Renderer => browser && line.contains("--type=renderer") && !line.contains("--extension-process"),
             Kind::Display => program == "Xorg" || program == "Xvfb",
             Kind::Sound => program == "pulseaudio",
             Kind::Encoder => program == "ffmpeg",
@@ -77,22 +75,13 @@ impl Panorec {
     pub fn new(subcommand: &str) -> Panorec {
         let mut command = Command::new(env!("CARGO_BIN_EXE_panorec"));
         command.arg(subcommand);
-        Panorec {
-            command,
-            session: None,
-            place: None,
-            json: false,
-        }
+        Panorec { command, session: None, place: None, json: false }
     }
 
     /// `record URL -o OUTPUT --session SESSION --json`; the session folder is `session` in `scratch`.
     pub fn record(url: &str, output: &Path, scratch: &Scratch) -> Panorec {
         let session = scratch.join("session");
-        let mut one = Panorec::new("record")
-            .arg(url)
-            .arg("-o")
-            .arg(output)
-            .arg("--json");
+        let mut one = Panorec::new("record").arg(url).arg("-o").arg(output).arg("--json");
         one.command.arg("--session").arg(&session);
         one.session = Some(session);
         one.json = true;
@@ -121,9 +110,7 @@ impl Panorec {
     pub fn inside(mut self, program: &str, args: &[&str], script: &str) -> Panorec {
         let mut outer = Command::new(program);
         outer.args(args).args(["sh", "-c", script, "sh"]);
-        outer
-            .arg(self.command.get_program())
-            .args(self.command.get_args());
+        outer.arg(self.command.get_program()).args(self.command.get_args());
         self.command = outer;
         self
     }
@@ -167,10 +154,7 @@ impl Panorec {
 }
 
 fn shown(command: &Command) -> String {
-    let args: Vec<_> = command
-        .get_args()
-        .map(|arg| arg.to_string_lossy())
-        .collect();
+    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     format!("panorec {}", args.join(" "))
 }
 
@@ -180,9 +164,7 @@ impl Run {
     }
 
     pub fn session(&self) -> &Path {
-        self.session
-            .as_deref()
-            .expect("started with a session folder")
+        self.session.as_deref().expect("started with a session folder")
     }
 
     pub fn stderr(&self) -> String {
@@ -199,12 +181,7 @@ impl Run {
         self.wait_for_event(event, count, |_| true)
     }
 
-    pub fn wait_for_event(
-        &mut self,
-        name: &str,
-        count: usize,
-        fits: impl Fn(&Value) -> bool,
-    ) -> Value {
+    pub fn wait_for_event(&mut self, name: &str, count: usize, fits: impl Fn(&Value) -> bool) -> Value {
         let what = format!("event {name} number {count}");
         self.wait(&what, DEADLINE, |run| {
             let of_name = |event: &Value| event["event"] == name && fits(event);
@@ -218,12 +195,7 @@ impl Run {
     }
 
     /// Waits until `found` gives something; fails at the deadline or when panorec ends before.
-    pub fn wait<T>(
-        &mut self,
-        what: &str,
-        deadline: Duration,
-        found: impl Fn(&Run) -> Option<T>,
-    ) -> T {
+    pub fn wait<T>(&mut self, what: &str, deadline: Duration, found: impl Fn(&Run) -> Option<T>) -> T {
         let until = Instant::now() + deadline;
         loop {
             if let Some(value) = found(self) {
@@ -233,26 +205,16 @@ impl Run {
             if let Some(status) = ended
                 && found(self).is_none()
             {
-                panic!(
-                    "panorec ended ({status}) while waiting for {what}:\n{}",
-                    self.tail()
-                );
+                panic!("panorec ended ({status}) while waiting for {what}:\n{}", self.tail());
             }
-            assert!(
-                Instant::now() < until,
-                "no {what} within {deadline:?}:\n{}",
-                self.tail()
-            );
+            assert!(Instant::now() < until, "no {what} within {deadline:?}:\n{}", self.tail());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     /// `panorec ctl SESSION WORD`.
     pub fn ctl(&self, word: &str) {
-        let ended = Panorec::new("ctl")
-            .arg(self.session())
-            .arg(word)
-            .run(Duration::ZERO);
+        let ended = Panorec::new("ctl").arg(self.session()).arg(word).run(Duration::ZERO);
         assert_eq!(ended.code, Some(0), "panorec ctl {word}: {}", ended.stderr);
     }
 
@@ -271,9 +233,7 @@ impl Run {
         let what = format!("{kind:?} among the children");
         let victim = self.wait(&what, DEADLINE, |run| run.find(kind));
         victim.kill();
-        self.wait("end of the killed child", DEADLINE, |_| {
-            (!victim.is_alive()).then_some(())
-        });
+        self.wait("end of the killed child", DEADLINE, |_| (!victim.is_alive()).then_some(()));
         victim
     }
 
@@ -319,20 +279,11 @@ impl Run {
         let json = match serde_json::from_str(&stdout) {
             Ok(json) => json,
             Err(error) if self.json && status.code() == Some(0) => {
-                panic!(
-                    "--json printed no JSON ({error}): {stdout:.500}\n{}",
-                    self.tail()
-                )
+                panic!("--json printed no JSON ({error}): {stdout:.500}\n{}", self.tail())
             }
             Err(_) => Value::Null,
         };
-        Ended {
-            code: status.code(),
-            json,
-            stderr: self.stderr(),
-            took,
-            load,
-        }
+        Ended { code: status.code(), json, stderr: self.stderr(), took, load }
     }
 
     fn tail(&self) -> String {
@@ -372,10 +323,7 @@ pub fn events(session: &Path) -> Vec<Value> {
         let path = runs.join(number.to_string()).join("journal.jsonl");
         let bytes = fs::read(path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
-        found.extend(
-            text.lines()
-                .filter_map(|line| serde_json::from_str(line).ok()),
-        );
+        found.extend(text.lines().filter_map(|line| serde_json::from_str(line).ok()));
     }
     found
 }

@@ -50,11 +50,7 @@ impl Meeting {
             }
         });
         let server = Server::with(None, HashMap::from([("/offer".to_owned(), answer)]));
-        Meeting {
-            server,
-            stop,
-            calls,
-        }
+        Meeting { server, stop, calls }
     }
 }
 
@@ -71,13 +67,8 @@ impl Drop for Meeting {
 fn own_address() -> Result<IpAddr, String> {
     let route = "WebRTC in a browser needs a default route, and this machine has none";
     let socket = UdpSocket::bind("0.0.0.0:0").map_err(|error| error.to_string())?;
-    socket
-        .connect("198.51.100.1:9")
-        .map_err(|error| format!("{route} ({error})"))?;
-    socket
-        .local_addr()
-        .map(|address| address.ip())
-        .map_err(|error| error.to_string())
+    socket.connect("198.51.100.1:9").map_err(|error| format!("{route} ({error})"))?;
+    socket.local_addr().map(|address| address.ip()).map_err(|error| error.to_string())
 }
 
 /// One track being sent: its packets go round.
@@ -115,29 +106,15 @@ struct Call {
 impl Call {
     fn answer(offer: &[u8]) -> Result<(Call, Vec<u8>), String> {
         let offer: SdpOffer = serde_json::from_slice(offer).map_err(|error| error.to_string())?;
-        let config = RtcConfig::new()
-            .clear_codecs()
-            .enable_vp8(true)
-            .enable_opus(true, false);
+        let config = RtcConfig::new().clear_codecs().enable_vp8(true).enable_opus(true, false);
         let mut rtc = config.build(Instant::now());
         let socket = UdpSocket::bind((own_address()?, 0)).map_err(|error| error.to_string())?;
         let address = socket.local_addr().map_err(|error| error.to_string())?;
         let candidate = Candidate::host(address, "udp").map_err(|error| error.to_string())?;
         rtc.add_local_candidate(candidate);
-        let answer = rtc
-            .sdp_api()
-            .accept_offer(offer)
-            .map_err(|error| error.to_string())?;
+        let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| error.to_string())?;
         let answer = serde_json::to_vec(&answer).map_err(|error| error.to_string())?;
-        Ok((
-            Call {
-                rtc,
-                socket,
-                tracks: Vec::new(),
-                connected: false,
-            },
-            answer,
-        ))
+        Ok((Call { rtc, socket, tracks: Vec::new(), connected: false }, answer))
     }
 
     fn run(&mut self, stop: &AtomicBool) {
@@ -155,20 +132,10 @@ impl Call {
         if self.connected && self.send_due(now)? {
             return Ok(());
         }
-        let due = self
-            .tracks
-            .iter()
-            .map(|track| track.due)
-            .min()
-            .filter(|_| self.connected);
-        let wait = due
-            .map_or(until, |due| due.min(until))
-            .saturating_duration_since(now);
+        let due = self.tracks.iter().map(|track| track.due).min().filter(|_| self.connected);
+        let wait = due.map_or(until, |due| due.min(until)).saturating_duration_since(now);
         if wait.is_zero() {
-            return self
-                .rtc
-                .handle_input(Input::Timeout(now))
-                .map_err(|error| error.to_string());
+            return self.rtc.handle_input(Input::Timeout(now)).map_err(|error| error.to_string());
         }
         self.receive(wait.min(Duration::from_millis(100)))
     }
@@ -198,53 +165,28 @@ impl Call {
     }
 
     fn add_track(&mut self, mid: Mid, kind: MediaKind) {
-        let number = self
-            .tracks
-            .iter()
-            .filter(|track| track.kind == kind)
-            .count()
-            % TILES;
+        let number = self.tracks.iter().filter(|track| track.kind == kind).count() % TILES;
         let packets = match kind {
             MediaKind::Video => read_ivf(&kit_media().join(format!("tile{number}.ivf"))),
             MediaKind::Audio => read_opus(&kit_media().join(format!("tile{number}.ogg"))),
         };
-        self.tracks.push(Track {
-            mid,
-            kind,
-            packets,
-            next: 0,
-            due: Instant::now(),
-        });
+        self.tracks.push(Track { mid, kind, packets, next: 0, due: Instant::now() });
     }
 
     /// One packet of the first track that is due; whether there was one.
     fn send_due(&mut self, now: Instant) -> Result<bool, String> {
-        let Some(track) = self
-            .tracks
-            .iter_mut()
-            .filter(|track| track.due <= now)
-            .min_by_key(|t| t.due)
-        else {
+        let Some(track) = self.tracks.iter_mut().filter(|track| track.due <= now).min_by_key(|t| t.due) else {
             return Ok(false);
         };
         let codec = match track.kind {
             MediaKind::Video => Codec::Vp8,
             MediaKind::Audio => Codec::Opus,
         };
-        let writer = self
-            .rtc
-            .writer(track.mid)
-            .ok_or("a track without a writer")?;
-        let format = writer
-            .payload_params()
-            .find(|params| params.spec().codec == codec);
-        let format = format
-            .ok_or_else(|| format!("{codec} was not agreed on"))?
-            .pt();
+        let writer = self.rtc.writer(track.mid).ok_or("a track without a writer")?;
+        let format = writer.payload_params().find(|params| params.spec().codec == codec);
+        let format = format.ok_or_else(|| format!("{codec} was not agreed on"))?.pt();
         let packet = track.packets[track.next % track.packets.len()].clone();
-        writer
-            .write(format, track.due, track.time(), packet)
-            .map_err(|error| error.to_string())?;
+        writer.write(format, track.due, track.time(), packet).map_err(|error| error.to_string())?;
         track.next += 1;
         track.due += track.interval();
         Ok(true)
@@ -252,24 +194,14 @@ impl Call {
 
     fn receive(&mut self, wait: Duration) -> Result<(), String> {
         let mut buffer = [0; 2000];
-        self.socket
-            .set_read_timeout(Some(wait))
-            .map_err(|error| error.to_string())?;
+        self.socket.set_read_timeout(Some(wait)).map_err(|error| error.to_string())?;
         let input = match self.socket.recv_from(&mut buffer) {
             Ok((count, source)) => {
-                let destination = self
-                    .socket
-                    .local_addr()
-                    .map_err(|error| error.to_string())?;
+                let destination = self.socket.local_addr().map_err(|error| error.to_string())?;
                 let Ok(contents) = buffer[..count].try_into() else {
                     return Ok(());
                 };
-                let packet = Receive {
-                    proto: Protocol::Udp,
-                    source,
-                    destination,
-                    contents,
-                };
+                let packet = Receive { proto: Protocol::Udp, source, destination, contents };
                 Input::Receive(Instant::now(), packet)
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -277,8 +209,6 @@ impl Call {
             }
             Err(error) => return Err(error.to_string()),
         };
-        self.rtc
-            .handle_input(input)
-            .map_err(|error| error.to_string())
+        self.rtc.handle_input(input).map_err(|error| error.to_string())
     }
 }

@@ -27,46 +27,24 @@ pub fn hls_js() -> &'static Path {
             std::fs::copy(here().join("player").join(name), folder.join(name)).expect("copied");
         }
         let status = Command::new("npm")
-            .args([
-                "ci",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-                "--silent",
-            ])
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
             .current_dir(&folder)
             .status()
             .expect("npm starts (make setup installs it)");
-        assert!(
-            status.success() && file.is_file(),
-            "npm ci in {} failed",
-            folder.display()
-        );
+        assert!(status.success() && file.is_file(), "npm ci in {} failed", folder.display());
         file
     })
 }
 
 /// Plays `name` of the server's extra folder and gives what the page saw (see player/play.html).
 pub fn play(server: &Server, name: &str) -> Value {
-    let hls = if name.ends_with(".m3u8") {
-        "&hls=1"
-    } else {
-        ""
-    };
+    let hls = if name.ends_with(".m3u8") { "&hls=1" } else { "" };
     let url = server.url(&format!("player/play.html?src=/extra/{name}{hls}"));
     let profile = Scratch::new();
     let mark = format!("{}-{:?}", std::process::id(), Instant::now());
     let mut command = Command::new("chromium");
-    command.args([
-        "--headless=new",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--mute-audio",
-    ]);
-    command.args([
-        "--autoplay-policy=no-user-gesture-required",
-        "--disable-component-update",
-    ]);
+    command.args(["--headless=new", "--no-first-run", "--disable-background-networking", "--mute-audio"]);
+    command.args(["--autoplay-policy=no-user-gesture-required", "--disable-component-update"]);
     // SAFETY: plain system call without arguments.
     if unsafe { libc::geteuid() } == 0 {
         command.arg("--no-sandbox"); // Chromium refuses to start as root otherwise; the page is ours

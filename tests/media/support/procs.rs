@@ -29,10 +29,7 @@ fn read_stat(pid: i32) -> Option<Stat> {
     let fields: Vec<&str> = text.get(text.rfind(')')? + 2..)?.split(' ').collect();
     let number = |i: usize| fields.get(i)?.parse::<u64>().ok();
     Some(Stat {
-        process: Process {
-            pid,
-            started: number(19)?,
-        },
+        process: Process { pid, started: number(19)? },
         parent: number(1)? as i32,
         state: fields.first()?.chars().next()?,
         cpu_seconds: (number(11)? + number(12)?) as f64 / 100.0,
@@ -41,9 +38,7 @@ fn read_stat(pid: i32) -> Option<Stat> {
 
 fn all() -> Vec<Stat> {
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
-    entries
-        .filter_map(|entry| read_stat(entry.file_name().to_str()?.parse().ok()?))
-        .collect()
+    entries.filter_map(|entry| read_stat(entry.file_name().to_str()?.parse().ok()?)).collect()
 }
 
 impl Process {
@@ -53,10 +48,7 @@ impl Process {
 
     pub fn command_line(&self) -> String {
         let bytes = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes)
-            .replace('\0', " ")
-            .trim()
-            .to_owned()
+        String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned()
     }
 
     /// The file name of what it runs, as its command line says.
@@ -68,17 +60,12 @@ impl Process {
 
     pub fn resident_pages(&self) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/statm", self.pid)).unwrap_or_default();
-        text.split(' ')
-            .nth(1)
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0)
+        text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
     }
 
     fn has_environment(&self, entry: &str) -> bool {
         let bytes = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
-        bytes
-            .split(|&byte| byte == 0)
-            .any(|one| one == entry.as_bytes())
+        bytes.split(|&byte| byte == 0).any(|one| one == entry.as_bytes())
     }
 
     pub fn kill(&self) {
@@ -95,16 +82,8 @@ pub fn descendants(root: i32) -> Vec<Process> {
     let mut family = vec![root];
     let mut found = Vec::new();
     while let Some(parent) = family.pop() {
-        found.extend(
-            all.iter()
-                .find(|stat| stat.process.pid == parent)
-                .map(|stat| stat.process),
-        );
-        family.extend(
-            all.iter()
-                .filter(|s| s.parent == parent)
-                .map(|s| s.process.pid),
-        );
+        found.extend(all.iter().find(|stat| stat.process.pid == parent).map(|stat| stat.process));
+        family.extend(all.iter().filter(|s| s.parent == parent).map(|s| s.process.pid));
     }
     found
 }
@@ -136,15 +115,7 @@ impl Watch {
             }
         });
         let self_cpu = own_cpu();
-        Watch {
-            seen,
-            stop,
-            thread: Some(thread),
-            mark,
-            began: Instant::now(),
-            machine: machine_seconds(),
-            self_cpu,
-        }
+        Watch { seen, stop, thread: Some(thread), mark, began: Instant::now(), machine: machine_seconds(), self_cpu }
     }
 
     pub fn load(&self) -> Load {
@@ -161,19 +132,8 @@ impl Watch {
 
     /// Who of the tree, or with its mark, is alive.
     pub fn alive(&self) -> Vec<Process> {
-        let mut left: Vec<Process> = self
-            .seen
-            .lock()
-            .expect("not poisoned")
-            .keys()
-            .copied()
-            .collect();
-        left.extend(
-            all()
-                .iter()
-                .map(|stat| stat.process)
-                .filter(|p| p.has_environment(&self.mark)),
-        );
+        let mut left: Vec<Process> = self.seen.lock().expect("not poisoned").keys().copied().collect();
+        left.extend(all().iter().map(|stat| stat.process).filter(|p| p.has_environment(&self.mark)));
         left.retain(Process::is_alive);
         left.sort_by_key(|process| process.pid);
         left.dedup();
@@ -227,9 +187,7 @@ fn note(root: i32, seen: &Mutex<HashMap<Process, f64>>) {
         i += 1;
     }
     for stat in all.iter().filter(|stat| family.contains(&stat.process.pid)) {
-        let grown = seen
-            .keys()
-            .any(|p| p.pid == stat.process.pid && *p != stat.process);
+        let grown = seen.keys().any(|p| p.pid == stat.process.pid && *p != stat.process);
         // A number that was given anew belongs to us only if its parent does.
         if !grown || family.contains(&stat.parent) {
             seen.insert(stat.process, stat.cpu_seconds);

@@ -18,14 +18,8 @@ pub fn offset_ms() -> f64 {
             .stdin(Stdio::null())
             .output()
             .expect("record.sh starts");
-        assert!(
-            output.status.success(),
-            "record.sh: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let offset = measure(&file)["av_offset"]["median_ms"]
-            .as_f64()
-            .expect("an offset");
+        assert!(output.status.success(), "record.sh: {}", String::from_utf8_lossy(&output.stderr));
+        let offset = measure(&file)["av_offset"]["median_ms"].as_f64().expect("an offset");
         println!("    reference recorder: sound {offset} ms after the picture");
         offset
     })

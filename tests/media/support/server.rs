@@ -46,11 +46,7 @@ impl Server {
         kit_media();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port of the loopback");
         let address = listener.local_addr().expect("bound");
-        let shared = Arc::new(Shared {
-            extra,
-            answers,
-            ..Shared::default()
-        });
+        let shared = Arc::new(Shared { extra, answers, ..Shared::default() });
         let thread = std::thread::spawn({
             let shared = shared.clone();
             move || {
@@ -64,11 +60,7 @@ impl Server {
                 }
             }
         });
-        Server {
-            address,
-            shared,
-            thread: Some(thread),
-        }
+        Server { address, shared, thread: Some(thread) }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -89,12 +81,7 @@ impl Server {
                 return Some(posted.remove(place).1);
             }
             let left = until.checked_duration_since(Instant::now())?;
-            posted = self
-                .shared
-                .news
-                .wait_timeout(posted, left)
-                .expect("not poisoned")
-                .0;
+            posted = self.shared.news.wait_timeout(posted, left).expect("not poisoned").0;
         }
     }
 }
@@ -129,9 +116,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Req
     let mut request = Request {
         method: method.to_owned(),
         path: path.to_owned(),
-        query: query
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
+        query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         range: None,
         body: Vec::new(),
     };
@@ -160,17 +145,9 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut stream = stream;
     while let Some(request) = read_request(&mut reader)? {
-        let query: Vec<String> = request
-            .query
-            .iter()
-            .map(|(n, v)| format!("{n}={v}"))
-            .collect();
+        let query: Vec<String> = request.query.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let asked = format!("{}?{}", request.path, query.join("&"));
-        shared
-            .asked
-            .lock()
-            .expect("not poisoned")
-            .push(asked.trim_end_matches('?').to_owned());
+        shared.asked.lock().expect("not poisoned").push(asked.trim_end_matches('?').to_owned());
         answer(&mut stream, &request, shared)?;
     }
     Ok(())
@@ -205,11 +182,7 @@ fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> std::io
             return Err(std::io::ErrorKind::TimedOut.into());
         }
         "slow" => {
-            let seconds = request
-                .query
-                .get("seconds")
-                .and_then(|s| s.parse().ok())
-                .unwrap_or(3.0);
+            let seconds = request.query.get("seconds").and_then(|s| s.parse().ok()).unwrap_or(3.0);
             std::thread::sleep(Duration::from_secs_f64(seconds));
             return send_file(stream, &here().join("kit/pages/clock.html"), None);
         }
@@ -257,13 +230,7 @@ fn send_file(stream: &mut TcpStream, file: &Path, range: Option<&str>) -> std::i
     let mut body = vec![0; (last - first + 1) as usize];
     data.read_exact(&mut body)?;
     let place = format!("bytes {first}-{last}/{length}");
-    respond(
-        stream,
-        206,
-        &[("Accept-Ranges", "bytes"), ("Content-Range", &place)],
-        kind,
-        &body,
-    )
+    respond(stream, 206, &[("Accept-Ranges", "bytes"), ("Content-Range", &place)], kind, &body)
 }
 
 /// `bytes=FIRST-[LAST]`, clipped to the file.

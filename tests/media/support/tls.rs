@@ -19,32 +19,14 @@ impl SelfSigned {
         let files = Scratch::new();
         let (key, certificate) = (files.join("key.pem"), files.join("certificate.pem"));
         let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=localhost",
-            ])
-            .args([
-                "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                "-keyout",
-            ])
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"])
             .arg(&key)
             .arg("-out")
             .arg(&certificate)
             .output()
             .expect("openssl starts");
-        assert!(
-            made.status.success(),
-            "openssl: {}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
         let mut child = Command::new("openssl")
             .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-key"])
             .arg(&key)
@@ -60,20 +42,9 @@ impl SelfSigned {
             .by_ref()
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| {
-                line.strip_prefix("ACCEPT ")?
-                    .rsplit(':')
-                    .next()?
-                    .parse()
-                    .ok()
-            })
+            .find_map(|line| line.strip_prefix("ACCEPT ")?.rsplit(':').next()?.parse().ok())
             .expect("openssl says its port");
-        SelfSigned {
-            child,
-            port,
-            _said: said,
-            _files: files,
-        }
+        SelfSigned { child, port, _said: said, _files: files }
     }
 
     pub fn url(&self) -> String {

@@ -1,0 +1,198 @@
+//! Starting Chrome and connecting to it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::browser::{SetDownloadBehaviorBehavior, SetDownloadBehaviorParams};
+use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
+use chromiumoxide::handler::HandlerConfig;
+use chromiumoxide::{Browser as Connection, Page};
+use futures::StreamExt;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
+
+use super::args::arguments;
+use super::error::BrowserError;
+use super::load::LOAD_TIME;
+use super::page::{BrowserEvent, LoadStep, Names, Watch, watch};
+use crate::recorder::child::{Child, ChildError, Recipe, find_program};
+use crate::recorder::display::Display;
+use crate::recorder::files::changes_until;
+use crate::recorder::sound::Sound;
+use crate::recorder::workplace::Workplace;
+
+const READY: Duration = Duration::from_secs(20);
+/// What Chrome's environment has of ours: language and time zone that the page shows, proxies.
+const PASSED_ON: &[&str] = &[
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "TZ",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
+/// What Chrome's log says when it finds none.
+const NO_SANDBOX: &str = "No usable sandbox";
+
+/// How Chrome is to be started.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub size: (u32, u32),
+    pub user_agent: Option<String>,
+    pub sandbox: bool,
+}
+
+/// A running Chrome with its one page; ends with its value.
+#[derive(Debug)]
+pub struct Browser {
+    pub child: Child,
+    pub page: Arc<OpenPage>,
+}
+
+/// The connection to Chrome's one page.
+#[derive(Debug)]
+pub struct OpenPage {
+    /// Such as `Chrome/156.0.8078.79`.
+    pub version: String,
+    page: Page,
+    names: Names,
+    steps: broadcast::Sender<LoadStep>,
+    _watch: Watch,
+    _connection: Arc<Connection>,
+    handler: JoinHandle<()>,
+}
+
+impl Browser {
+    /// Starts Chrome on the display, playing into the sink.
+    pub async fn start(
+        workplace: &Workplace,
+        setup: &Setup,
+        display: &Display,
+        sound: &Sound,
+        events: mpsc::UnboundedSender<BrowserEvent>,
+    ) -> Result<Self, BrowserError> {
+        let program = find_program(&["/usr/lib/chromium/chromium", "chromium", "google-chrome", "chrome"])
+            .ok_or(BrowserError::Missing)?;
+        let home = workplace.folder("chrome")?;
+        let profile = workplace.folder("profile")?;
+        let mut recipe = Recipe::new("Chrome", &program, &home, workplace.identity);
+        let command = recipe.command();
+        command.args(arguments(&profile, setup.size, setup.user_agent.as_deref(), setup.sandbox));
+        command.envs(display.address().environment()).envs([sound.environment()]);
+        // Chrome asks a message bus for this and that, and there is none.
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/dev/null");
+        command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        let port_file = profile.join("DevToolsActivePort");
+        let _ = std::fs::remove_file(&port_file);
+        let mut child = recipe.spawn()?;
+        let address = child.ready(READY, changes_until(&port_file, || read_address(&port_file))).await;
+        let address = address.map_err(|error| sandbox_error(error, &child))?;
+        Self::connect(child, &address, events).await
+    }
+
+    async fn connect(
+        child: Child,
+        address: &str,
+        events: mpsc::UnboundedSender<BrowserEvent>,
+    ) -> Result<Self, BrowserError> {
+        let config = HandlerConfig {
+            ignore_https_errors: false,
+            viewport: None,
+            request_timeout: LOAD_TIME + Duration::from_secs(5),
+            ..HandlerConfig::default()
+        };
+        let (connection, mut handler) = Connection::connect_with_config(address, config).await?;
+        let handler = tokio::spawn(async move {
+            // An event of a newer Chrome that the crate does not know is an error here, and harmless.
+            while let Some(result) = handler.next().await {
+                if let Err(error) = result {
+                    tracing::trace!(%error, "from Chrome");
+                }
+            }
+        });
+        let connection = Arc::new(connection);
+        let page = first_page(&connection).await?;
+        let deny = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
+        connection.execute(deny).await?;
+        let names = Names::new();
+        let (steps, _) = broadcast::channel(1024);
+        let watch = watch(Arc::clone(&connection), &page, &names, events, steps.clone()).await?;
+        let version = connection.version().await?.product;
+        let page = OpenPage { version, page, names, steps, _watch: watch, _connection: connection, handler };
+        Ok(Self { child, page: Arc::new(page) })
+    }
+
+    /// The page, and the process it lives by.
+    pub fn parts(&mut self) -> (&OpenPage, &mut Child) {
+        (&self.page, &mut self.child)
+    }
+}
+
+impl OpenPage {
+    pub(super) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    pub(super) fn steps(&self) -> broadcast::Receiver<LoadStep> {
+        self.steps.subscribe()
+    }
+
+    /// Settles the promise of a page call.
+    pub async fn settle(&self, id: u64) {
+        let script = format!("window['{}']({id})", self.names.done);
+        if let Err(error) = self.page.execute(EvaluateParams::new(script)).await {
+            tracing::debug!(%error, "cannot settle a call of the page");
+        }
+    }
+
+    /// Waits until the page has its size and has been drawn in it.
+    pub async fn laid_out(&self, (width, height): (u32, u32)) {
+        let script = format!(
+            "new Promise((done) => {{ const look = () => requestAnimationFrame(\
+             innerWidth === {width} && innerHeight === {height} ? () => requestAnimationFrame(done) : look); \
+             look(); }})"
+        );
+        let evaluate = EvaluateParams::builder().expression(script).await_promise(true).build();
+        match evaluate {
+            Ok(evaluate) => drop(self.page.execute(evaluate).await),
+            Err(error) => tracing::debug!(%error, "cannot ask for the page's layout"),
+        }
+    }
+}
+
+impl Drop for OpenPage {
+    fn drop(&mut self) {
+        self.handler.abort();
+    }
+}
+
+/// Chrome writes its port and the path of its socket into this file when it listens.
+fn read_address(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let (port, path) = text.trim_end().split_once('\n')?;
+    Some(format!("ws://127.0.0.1:{}{path}", port.parse::<u16>().ok()?))
+}
+
+fn sandbox_error(error: ChildError, child: &Child) -> BrowserError {
+    if child.log_tail().contains(NO_SANDBOX) { BrowserError::NoSandbox } else { error.into() }
+}
+
+/// The page that Chrome opened at its start.
+async fn first_page(connection: &Connection) -> Result<Page, BrowserError> {
+    let mut tick = tokio::time::interval(Duration::from_millis(10));
+    let found = async {
+        loop {
+            // The connection learns of the page by itself, without an event for us.
+            tick.tick().await;
+            if let Some(page) = connection.pages().await?.into_iter().next() {
+                return Ok(page);
+            }
+        }
+    };
+    tokio::time::timeout(READY, found).await.unwrap_or(Err(BrowserError::TimeOut("open its page")))
+}

@@ -1,0 +1,98 @@
+//! Loading the page, and knowing when it is there.
+
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::network::LoaderId;
+use chromiumoxide::cdp::browser_protocol::page::{NavigateParams, ReloadParams};
+use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::error::LoadError;
+use super::launch::OpenPage;
+use super::page::LoadStep;
+
+/// The page has this long to be committed and to paint.
+pub const LOAD_TIME: Duration = Duration::from_secs(60);
+/// A page that fired `load` but has nothing to paint counts as painted after this.
+const PAINT_TIME: Duration = Duration::from_secs(1);
+
+impl OpenPage {
+    /// Loads the page. It is there when its navigation was committed with a success and it has
+    /// painted; live pages may never fire `load`.
+    pub async fn load(&self, url: &Url) -> Result<(), LoadError> {
+        let steps = self.steps();
+        let navigation = async {
+            let answer = self.page().execute(NavigateParams::new(url.as_str())).await?;
+            match &answer.error_text {
+                Some(_) if answer.is_download == Some(true) => Err(LoadError::Download),
+                Some(text) => Err(LoadError::from_text(text)),
+                None => Ok(()),
+            }
+        };
+        within(LOAD_TIME, navigation, painted(steps)).await
+    }
+
+    /// Loads the page's present address again, also after its renderer died.
+    pub async fn reload(&self) -> Result<(), LoadError> {
+        let steps = self.steps();
+        let reload = async { Ok(self.page().execute(ReloadParams::default()).await.map(drop)?) };
+        within(LOAD_TIME, reload, painted(steps)).await
+    }
+
+    /// Asks for a reload and does not wait for it.
+    pub async fn ask_for_reload(&self) -> Result<(), LoadError> {
+        Ok(self.page().execute(ReloadParams::default()).await.map(drop)?)
+    }
+}
+
+async fn within(
+    time: Duration,
+    command: impl Future<Output = Result<(), LoadError>>,
+    painted: impl Future<Output = Result<(), LoadError>>,
+) -> Result<(), LoadError> {
+    let both = async {
+        tokio::try_join!(command, painted)?;
+        Ok(())
+    };
+    tokio::time::timeout(time, both).await.unwrap_or(Err(LoadError::TimeOut(time.as_secs())))
+}
+
+/// Follows the steps of the next load to its first paint.
+async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadError> {
+    let mut statuses: Vec<(LoaderId, i64)> = Vec::new();
+    let mut committed: Option<LoaderId> = None;
+    let mut failure = String::from("net::ERR_FAILED");
+    let mut loaded: Option<Instant> = None;
+    loop {
+        let step = match loaded {
+            Some(at) => match timeout_at(at + PAINT_TIME, steps.recv()).await {
+                Ok(step) => step,
+                Err(_) => return Ok(()),
+            },
+            None => steps.recv().await,
+        };
+        match step {
+            Ok(LoadStep::Status(loader, status)) => statuses.push((loader, status)),
+            Ok(LoadStep::Failed(text)) => failure = text,
+            Ok(LoadStep::Committed { unreachable: true, .. }) => return Err(LoadError::from_text(&failure)),
+            Ok(LoadStep::Committed { loader, .. }) => {
+                let status = statuses.iter().rev().find(|(of, _)| *of == loader).map(|(_, status)| *status);
+                if let Some(status) = status.filter(|status| *status >= 400) {
+                    return Err(LoadError::Status(status));
+                }
+                committed = Some(loader);
+                loaded = None;
+            }
+            Ok(LoadStep::Lifecycle(loader, name)) if committed.as_ref() == Some(&loader) => match name.as_str() {
+                "firstPaint" | "firstContentfulPaint" => return Ok(()),
+                "load" => loaded = Some(Instant::now()),
+                _ => {}
+            },
+            Ok(LoadStep::Lifecycle(..)) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => {
+                return Err(LoadError::Network("Chrome is gone".to_owned()));
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Chrome's renderer processes, found by /proc.
+
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A renderer of this Chrome, with its resident memory in bytes.
+#[derive(Debug, Clone, Copy)]
+struct Renderer {
+    pid: Pid,
+    bytes: u64,
+    /// Processor time, in clock ticks.
+    ticks: u64,
+}
+
+/// The resident memory of the largest renderer in the session that `chrome` leads, in bytes.
+pub fn largest_renderer_bytes(chrome: Pid) -> u64 {
+    renderers(chrome).map(|renderer| renderer.bytes).max().unwrap_or(0)
+}
+
+/// Ends the largest renderer, which is the page or the hungriest of its frames.
+pub fn end_largest_renderer(chrome: Pid) -> bool {
+    end(renderers(chrome).max_by_key(|renderer| renderer.bytes))
+}
+
+/// Ends the renderer that has used most of the processor: one in an endless loop.
+pub fn end_busiest_renderer(chrome: Pid) -> bool {
+    end(renderers(chrome).max_by_key(|renderer| renderer.ticks))
+}
+
+fn end(renderer: Option<Renderer>) -> bool {
+    renderer.is_some_and(|renderer| kill(renderer.pid, Signal::SIGKILL).is_ok())
+}
+
+fn renderers(chrome: Pid) -> impl Iterator<Item = Renderer> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(move |pid| renderer(pid, chrome))
+}
+
+fn renderer(pid: i32, chrome: Pid) -> Option<Renderer> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold anything; the fields after it begin with state, parent,
+    // group, session; user and system time are the 12th and 13th (proc_pid_stat(5)).
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let field = |i: usize| fields.get(i)?.parse::<u64>().ok();
+    let session = field(3)? as i32;
+    if session != chrome.as_raw() {
+        return None;
+    }
+    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let is_renderer = command.split(|b| *b == 0 || *b == b' ').any(|argument| argument == b"--type=renderer");
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    let ticks = field(11)? + field(12)?;
+    is_renderer.then_some(Renderer { pid: Pid::from_raw(pid), bytes: pages * page_size(), ticks })
+}
+
+fn page_size() -> u64 {
+    rustix::param::page_size() as u64
+}

@@ -1,0 +1,70 @@
+//! What the recorder is told while it runs, and what it shows of itself.
+
+use std::path::PathBuf;
+
+use crate::session::fold::Phase;
+use crate::session::intent::{Intent, IntentState};
+
+/// An order to a running recorder.
+#[derive(Debug, Clone)]
+pub enum Control {
+    /// The told intent, as often as one likes: only news have an effect.
+    Told(Intent),
+    /// A key on the terminal.
+    Key(Key),
+    /// End this run but not the recording: another run goes on with it.
+    StopRun,
+}
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    State(IntentState),
+    /// Pause, or resume what is paused.
+    TogglePause,
+    Refresh,
+}
+
+/// How the recording goes, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    pub phase: Phase,
+    /// Wall clock since the session was made, in microseconds.
+    pub elapsed_us: u64,
+    /// Length of the video, in microseconds.
+    pub recorded_us: u64,
+    /// Bytes of this run's parts.
+    pub bytes: u64,
+    /// Pictures a second, over the last seconds.
+    pub fps: f64,
+    /// Pictures that the encoder had no time for.
+    pub dropped: u64,
+    /// Processor cores that the recording keeps busy.
+    pub cores: f64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The recording is over, with or without a failure: the fold tells.
+    Over,
+    /// It can be resumed.
+    Interrupted,
+    /// A newer run has taken over.
+    Superseded,
+}
+
+/// The recorder could not do its work; what was recorded is in the session folder.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    #[error(transparent)]
+    Folder(#[from] crate::session::folder::FolderError),
+    #[error("cannot make the recorder's own folder: {0}")]
+    Workplace(std::io::Error),
+    #[error("cannot write {path}: {source}")]
+    Part { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Encoder(#[from] super::encoder::EncoderError),
+    #[error("the recorder's threads: {0}")]
+    Thread(std::io::Error),
+}

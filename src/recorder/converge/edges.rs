@@ -1,0 +1,143 @@
+//! Changes of what is wanted: told, by the page, by keys.
+
+use std::sync::Arc;
+
+use super::run::Converge;
+use crate::recorder::browser::{BrowserEvent, PageCall};
+use crate::recorder::control::{Control, Ended, Key, RecorderError};
+use crate::session::event::{GapCause, RecorderEvent};
+use crate::session::intent::{By, Intent, IntentState};
+
+impl Converge {
+    pub(super) fn follow_control(&mut self, control: Option<Control>) -> Result<(), RecorderError> {
+        match control {
+            Some(Control::Told(intent)) => self.told(intent),
+            Some(Control::Key(Key::State(state))) => self.edge(By::Keyboard, Some(state), false, None),
+            Some(Control::Key(Key::TogglePause)) => {
+                let state = match self.folded.intent {
+                    IntentState::Recording => IntentState::Paused,
+                    IntentState::Paused => IntentState::Recording,
+                    IntentState::Stopped => return Ok(()),
+                };
+                self.edge(By::Keyboard, Some(state), false, None)
+            }
+            Some(Control::Key(Key::Refresh)) => self.edge(By::Keyboard, None, true, None),
+            // Nobody is there any more to tell anything: the run ends, the recording does not.
+            Some(Control::StopRun) | None => {
+                self.stop_run();
+                Ok(())
+            }
+        }
+    }
+
+    fn stop_run(&mut self) {
+        if self.encoding.as_ref().is_some_and(|encoding| !encoding.over) {
+            if self.rolling != super::run::Rolling::Finishing {
+                self.cut(super::run::Why::Finish);
+            }
+        } else {
+            self.ended = Some(Ended::Interrupted);
+        }
+    }
+
+    fn told(&mut self, intent: Intent) -> Result<(), RecorderError> {
+        let last = &self.folded.told;
+        if !intent.is_edge_after(last) {
+            return Ok(());
+        }
+        let reload = intent.refresh > last.refresh;
+        // Raising refresh alone says nothing about the state.
+        let state = (intent.revision > last.revision || intent.state != last.state).then_some(intent.state);
+        self.edge(By::Intent, state, reload, Some(intent))
+    }
+
+    /// Journals a change of what is wanted. Stopped is final.
+    pub(super) fn edge(
+        &mut self,
+        by: By,
+        state: Option<IntentState>,
+        reload: bool,
+        told: Option<Intent>,
+    ) -> Result<(), RecorderError> {
+        if self.folded.intent == IntentState::Stopped {
+            return Ok(());
+        }
+        let changes = state.is_some_and(|state| state != self.folded.intent);
+        if !(changes || reload || told.is_some()) {
+            return Ok(());
+        }
+        self.note(RecorderEvent::Edge { by, state, reload, told })?;
+        if changes {
+            self.wanted_by = by;
+            self.note_edge()?;
+        }
+        if reload {
+            self.reload();
+        }
+        Ok(())
+    }
+
+    /// A reload while the page is being loaded anyway is fulfilled by that.
+    fn reload(&mut self) {
+        if !self.stage_ready {
+            return;
+        }
+        let Some(browser) = &self.stage.browser else { return };
+        let page = Arc::clone(&browser.page);
+        tokio::spawn(async move {
+            if let Err(error) = page.ask_for_reload().await {
+                tracing::warn!(%error, "the page could not be reloaded");
+            }
+        });
+        if let Err(error) = self.note(RecorderEvent::Refreshed) {
+            tracing::warn!(%error, "cannot journal a reload");
+        }
+    }
+
+    pub(super) async fn follow_browser(&mut self, event: BrowserEvent) -> Result<(), RecorderError> {
+        match event {
+            BrowserEvent::Call { call, id, document } => self.page_call(call, id, document),
+            BrowserEvent::RendererGone => {
+                let cause = self.cause.take().unwrap_or(GapCause::RendererDied);
+                self.page_gone(cause)
+            }
+            BrowserEvent::Hung => {
+                self.end_hung_page();
+                Ok(())
+            }
+            BrowserEvent::Lost(reason) => {
+                if self.stage_ready {
+                    self.note(RecorderEvent::PageFailed { reason })?;
+                    self.page_gone(GapCause::PageLost)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn page_call(&mut self, call: PageCall, id: u64, document: u64) -> Result<(), RecorderError> {
+        match call {
+            PageCall::Start if !self.begun => {
+                self.begun = true;
+                self.limits.started();
+            }
+            // A second call in the same document resumes; the first one of a reloaded document
+            // changes nothing.
+            PageCall::Start if self.start_document == Some(document) => {
+                self.edge(By::Page, Some(IntentState::Recording), false, None)?;
+            }
+            PageCall::Start => {}
+            PageCall::Pause => self.edge(By::Page, Some(IntentState::Paused), false, None)?,
+            PageCall::Resume => self.edge(By::Page, Some(IntentState::Recording), false, None)?,
+            PageCall::Refresh => self.edge(By::Page, None, true, None)?,
+        }
+        if call == PageCall::Start {
+            self.start_document = Some(document);
+        }
+        if let Some(browser) = &self.stage.browser {
+            let page = Arc::clone(&browser.page);
+            tokio::spawn(async move { page.settle(id).await });
+        }
+        Ok(())
+    }
+}

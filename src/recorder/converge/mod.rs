@@ -1,0 +1,15 @@
+//! The loop that makes the recording follow its intent: starts and replaces display, sound,
+//! Chrome and encoder, and journals each change before it takes effect.
+//! Called by `recorder::run`. Never: touches media, or waits without a deadline.
+
+mod edges;
+mod encoding;
+mod limits;
+mod memory;
+mod notes;
+mod recovery;
+mod run;
+mod stage;
+mod usage;
+
+pub use run::run;

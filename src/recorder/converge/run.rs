@@ -1,0 +1,352 @@
+//! The loop itself: waits for whatever happens, and steers what is towards what is wanted.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::encoding::Encoding;
+use super::limits::Limits;
+use super::memory::MemoryWatch;
+use super::stage::{Plan, Stage, StageError};
+use super::usage::Usage;
+use crate::recorder::browser::{BrowserEvent, Setup};
+use crate::recorder::clock::now_us;
+use crate::recorder::control::{Control, Ended, Live, RecorderError};
+use crate::recorder::display::Mode;
+use crate::recorder::encoder::{Feeder, FeederEvent, PartsEvent, Settings, Timeline};
+use crate::recorder::workplace::Workplace;
+use crate::session::event::{GapCause, RecorderEvent};
+use crate::session::fold::Folded;
+use crate::session::folder::{FolderError, RecorderRun};
+use crate::session::intent::{By, IntentState};
+use crate::session::name::PartName;
+use crate::session::request::{PauseMode, Request, Start};
+
+/// How often the display for people, the memory and the folder are looked after.
+const TICK: Duration = Duration::from_millis(250);
+/// How long the last packets may take to come out of the encoder.
+const FINISH: Duration = Duration::from_secs(30);
+
+/// What comes from the threads that encode.
+#[derive(Debug)]
+pub(super) enum MediaEvent {
+    Feeder(FeederEvent),
+    Parts(PartsEvent),
+}
+
+/// What the feed is doing, by the orders it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rolling {
+    No,
+    /// Recording, or about to as soon as a picture is there.
+    Yes,
+    /// A pause that takes its time.
+    Filled,
+    /// The last cut was ordered.
+    Finishing,
+}
+
+/// Why a cut was ordered.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Why {
+    Pause(By),
+    Gap(GapCause),
+    Finish,
+}
+
+/// Everything the loop knows.
+pub(super) struct Converge {
+    pub run: Arc<RecorderRun>,
+    pub request: Request,
+    pub settings: Settings,
+    pub folded: Folded,
+    pub plan: Arc<Plan>,
+    pub stage: Stage,
+    pub building: Option<JoinHandle<(Stage, Result<(), StageError>)>>,
+    pub stage_ready: bool,
+    /// Builds of the stage that failed in a row.
+    pub failed_builds: u32,
+    pub retry_at: Option<Instant>,
+    pub feeder: Feeder,
+    pub encoding: Option<Encoding>,
+    pub encoder_failures: u32,
+    pub media: mpsc::UnboundedSender<MediaEvent>,
+    pub rolling: Rolling,
+    /// Why the cuts that are not answered yet were ordered, in their order.
+    pub cuts: VecDeque<Why>,
+    /// The feeder's timeline, as far as it has told.
+    pub timeline: Timeline,
+    /// The recording was begun: automatically, or by the page.
+    pub begun: bool,
+    /// Whether the journal says that the page is being recorded, paused, or missing.
+    pub noted: Noted,
+    /// A part that is not in the journal yet.
+    pub unnoted_part: Option<PartName>,
+    /// Why the renderer is about to be gone, where we ended it.
+    pub cause: Option<GapCause>,
+    /// Why the page is missing now.
+    pub missing: GapCause,
+    /// The document that has called startRecord().
+    pub start_document: Option<u64>,
+    /// Who wanted the state that is in force.
+    pub wanted_by: By,
+    /// When the next cut is to be, where that is not now.
+    pub cut_at_us: Option<i64>,
+    pub last_part: Arc<AtomicU32>,
+    pub bytes: Arc<AtomicU64>,
+    pub limits: Limits,
+    pub memory: MemoryWatch,
+    pub usage: Usage,
+    pub live: watch::Sender<Live>,
+    pub ticks: u64,
+    pub ended: Option<Ended>,
+}
+
+/// What the journal says of the recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noted {
+    NotBegun,
+    Recording,
+    Paused,
+    Gap,
+}
+
+/// Something to react to.
+enum Wake {
+    Control(Option<Control>),
+    Browser(BrowserEvent),
+    Media(MediaEvent),
+    Built(Stage, Result<(), StageError>),
+    Lost(GapCause),
+    EncoderEnded(String),
+    Tick,
+    Limit,
+}
+
+/// Records until the intent, a limit or a failure ends it.
+pub async fn run(
+    run: RecorderRun,
+    request: Request,
+    folded: Folded,
+    mut controls: mpsc::Receiver<Control>,
+    live: watch::Sender<Live>,
+) -> Result<Ended, RecorderError> {
+    let workplace = Workplace::make().map_err(RecorderError::Workplace)?;
+    let size = (request.size.width(), request.size.height());
+    let mode = Mode::choose(size.0, size.1, request.frame_rate.get().into());
+    let settings = Settings::of(&request, mode.hz);
+    let (browser_sender, mut browser_events) = mpsc::unbounded_channel();
+    let (media, mut media_events) = mpsc::unbounded_channel();
+    let place_us = folded.recorded_us() as i64;
+    let tell = media.clone();
+    let feeder = Feeder::start(&settings, place_us, move |event| {
+        let _ = tell.send(MediaEvent::Feeder(event));
+    })
+    .map_err(RecorderError::Thread)?;
+    let plan = Plan {
+        workplace,
+        url: (*request.url).clone(),
+        setup: Setup {
+            size,
+            user_agent: request.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
+            sandbox: !request.allow_no_sandbox,
+        },
+        mode,
+        frame_rate: settings.frame_rate,
+        feeder: feeder.handle().clone(),
+        events: browser_sender,
+    };
+    let begun = folded.start_time().is_some() || request.start == Start::Automatic;
+    let noted = match (folded.start_time(), folded.open_pause()) {
+        (None, _) => Noted::NotBegun,
+        (Some(_), Some(_)) => Noted::Paused,
+        (Some(_), None) => Noted::Gap,
+    };
+    let mut converge = Converge {
+        run: Arc::new(run),
+        limits: Limits::new(&request, &folded),
+        request,
+        settings,
+        folded,
+        plan: Arc::new(plan),
+        stage: Stage::default(),
+        building: None,
+        stage_ready: false,
+        failed_builds: 0,
+        retry_at: None,
+        feeder,
+        encoding: None,
+        encoder_failures: 0,
+        media,
+        rolling: Rolling::No,
+        cuts: VecDeque::new(),
+        timeline: Timeline::at(place_us),
+        begun,
+        noted,
+        unnoted_part: None,
+        cause: None,
+        missing: GapCause::RecorderDied,
+        start_document: None,
+        wanted_by: By::Intent,
+        cut_at_us: None,
+        last_part: Arc::default(),
+        bytes: Arc::default(),
+        memory: MemoryWatch::new(),
+        usage: Usage::new(),
+        live,
+        ticks: 0,
+        ended: None,
+    };
+    let result = converge.run(&mut controls, &mut browser_events, &mut media_events).await;
+    converge.show();
+    match result {
+        Err(RecorderError::Folder(FolderError::Superseded { newer, .. })) => {
+            tracing::warn!(%newer, "a newer run has taken this session over");
+            Ok(Ended::Superseded)
+        }
+        other => other,
+    }
+}
+
+impl Converge {
+    async fn run(
+        &mut self,
+        controls: &mut mpsc::Receiver<Control>,
+        browser_events: &mut mpsc::UnboundedReceiver<BrowserEvent>,
+        media_events: &mut mpsc::UnboundedReceiver<MediaEvent>,
+    ) -> Result<Ended, RecorderError> {
+        if mode_is_slower(&self.plan) {
+            let text = format!(
+                "a display of {} can be refreshed {} times a second at most, so there are no more different pictures",
+                self.plan.mode.name(),
+                self.plan.mode.hz
+            );
+            self.note(RecorderEvent::Warning { text })?;
+        }
+        if self.folded.intent != IntentState::Stopped {
+            self.start_encoder()?;
+            self.build_stage();
+        }
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.steer()?;
+            if let Some(ended) = self.ended {
+                return Ok(ended);
+            }
+            let wake = self.next(controls, browser_events, media_events, &mut tick).await;
+            match wake {
+                Wake::Control(control) => self.follow_control(control)?,
+                Wake::Browser(event) => self.follow_browser(event).await?,
+                Wake::Media(event) => self.follow_media(event)?,
+                Wake::Built(stage, result) => self.stage_built(stage, result)?,
+                Wake::Lost(cause) => self.lost(cause)?,
+                Wake::EncoderEnded(error) => self.encoder_ended(&error)?,
+                Wake::Tick => self.tick()?,
+                Wake::Limit => self.limit_reached()?,
+            }
+        }
+    }
+
+    async fn next(
+        &mut self,
+        controls: &mut mpsc::Receiver<Control>,
+        browser_events: &mut mpsc::UnboundedReceiver<BrowserEvent>,
+        media_events: &mut mpsc::UnboundedReceiver<MediaEvent>,
+        tick: &mut tokio::time::Interval,
+    ) -> Wake {
+        let limit = self.next_limit();
+        let Self { building, encoding, stage, .. } = self;
+        let whole = building.is_none() && stage.display.is_some();
+        let built = async {
+            match building {
+                Some(task) => task.await.unwrap_or_else(|_| (Stage::default(), Err(StageError::CaptureEnded))),
+                None => std::future::pending().await,
+            }
+        };
+        let encoder = async {
+            match encoding {
+                Some(encoding) if !encoding.over => encoding.child.ended().await.to_string(),
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // What the threads tell comes first: it is older than what would be decided now.
+            biased;
+            Some(event) = media_events.recv() => Wake::Media(event),
+            Some(event) = browser_events.recv() => Wake::Browser(event),
+            control = controls.recv() => Wake::Control(control),
+            (stage, result) = built => Wake::Built(stage, result),
+            cause = stage.lost(), if whole => Wake::Lost(cause),
+            error = encoder => Wake::EncoderEnded(error),
+            () = tokio::time::sleep_until(limit) => Wake::Limit,
+            _ = tick.tick() => Wake::Tick,
+        }
+    }
+
+    /// One look at what is wanted and what is, and the orders that bring them together.
+    fn steer(&mut self) -> Result<(), RecorderError> {
+        if self.rolling == Rolling::Finishing {
+            return Ok(());
+        }
+        let wanted = self.folded.intent;
+        let page = self.stage_ready && self.begun;
+        let encoder = self.encoding.as_ref().is_some_and(|encoding| !encoding.over);
+        let cuts = self.request.pause_mode == PauseMode::Cut;
+        match (self.rolling, wanted) {
+            (_, IntentState::Stopped) => self.finish(),
+            (Rolling::No, IntentState::Recording) if page && encoder => self.join(),
+            (Rolling::Yes, IntentState::Recording) if !page => self.cut(Why::Gap(self.missing)),
+            (Rolling::Yes, IntentState::Paused) if cuts || !page || self.noted != Noted::Recording => {
+                self.cut(Why::Pause(self.wanted_by));
+            }
+            (Rolling::Yes, IntentState::Paused) => self.fill()?,
+            (Rolling::Filled, IntentState::Recording) if page => self.unfill(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn join(&mut self) {
+        self.rolling = Rolling::Yes;
+        self.feeder.handle().join(now_us());
+        self.wish_for_picture();
+    }
+
+    pub(super) fn cut(&mut self, why: Why) {
+        let at_us = self.cut_at_us.take().unwrap_or_else(now_us);
+        let finish = matches!(why, Why::Finish);
+        self.cuts.push_back(why);
+        self.feeder.handle().cut(at_us, finish);
+        self.rolling = if finish { Rolling::Finishing } else { Rolling::No };
+    }
+
+    fn finish(&mut self) {
+        match &mut self.encoding {
+            Some(encoding) if !encoding.over => {
+                encoding.deadline = Some(Instant::now() + FINISH);
+                self.cut(Why::Finish);
+            }
+            _ => {
+                self.rolling = Rolling::Finishing;
+                let place = self.timeline.length(now_us());
+                self.finished(place);
+            }
+        }
+    }
+
+    pub(super) fn wish_for_picture(&self) {
+        if let Some(capture) = &self.stage.capture {
+            capture.wish_for_picture();
+        }
+    }
+}
+
+fn mode_is_slower(plan: &Plan) -> bool {
+    plan.mode.hz < plan.frame_rate
+}

@@ -1,0 +1,419 @@
+//! What goes into the encoder, and when: the decisions of the feed. Pure but for the sink that
+//! takes what was decided.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use super::args::Settings;
+use super::slots::Slots;
+use super::timeline::Timeline;
+use crate::media::grid::{AudioGrid, sample_at, us_of};
+use crate::recorder::capture::{Frame, Picture};
+use crate::recorder::sound::Chunk;
+
+/// Nothing is committed before it is this old, in microseconds: when Chrome or a renderer dies,
+/// what was grabbed while nobody had noticed (a sad tab, a black window) can still be left out.
+pub const HOLD_US: i64 = 150_000;
+/// A picture that has stood for so long counts as still, in microseconds.
+const REST_US: i64 = 250_000;
+/// Then repeated pictures push out what the encoder keeps back, at the frame rate or this pace.
+const PUSH_US: i64 = 40_000;
+/// A still picture is repeated this often, in microseconds; players want it, and key frames.
+const STILL_US: i64 = 1_000_000;
+/// Sound may deviate so many samples from its place (5 ms) before it is moved; a chunk's time is
+/// no more exact than the daemon's wake-ups.
+const TOLERANCE: i64 = 240;
+/// Where no sound comes for so long, silence is put in, in microseconds.
+const SOUND_PATIENCE_US: i64 = 1_000_000;
+/// A part is ended at the next key frame after so long, in microseconds.
+const PART_US: i64 = 600_000_000;
+/// A stretch of silence is written in pieces of so many samples.
+const SILENCE_PIECE: i64 = 4_800;
+const SAMPLE_BYTES: usize = 4;
+
+/// What is shown instead of the page while a pause takes its real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filler {
+    /// The last picture of the page.
+    Freeze,
+    Black,
+}
+
+/// A picture, as it is to be encoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'a> {
+    pub picture: &'a Picture,
+    /// Place in the video, in microseconds.
+    pub place_us: i64,
+    pub key: bool,
+    pub keep: bool,
+    pub begins_part: bool,
+}
+
+/// Takes what the feed decides.
+pub trait Sink {
+    fn picture(&mut self, placed: Placed<'_>) -> io::Result<()>;
+    /// Samples that begin at this sample index of the video.
+    fn sound(&mut self, sample: i64, data: &[u8]) -> io::Result<()>;
+    /// From this sample on a new part begins.
+    fn boundary(&mut self, sample: i64);
+}
+
+/// Totals since the feed began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Pictures given to the encoder.
+    pub pictures: u64,
+    /// Of these, pictures of a changed page.
+    pub changed: u64,
+    /// Longest time between two of the latter while recording, in microseconds.
+    pub longest_still_us: i64,
+}
+
+/// Decides what the encoder gets. All times in microseconds of the monotonic clock, if not
+/// places in the video.
+pub struct Feed {
+    timeline: Timeline,
+    frames: VecDeque<Frame>,
+    chunks: VecDeque<Chunk>,
+    latest: Option<Arc<Picture>>,
+    filler: Option<Arc<Picture>>,
+    /// When the last picture was committed, and when the last changed one.
+    committed: i64,
+    changed: i64,
+    pushes_left: u32,
+    last_slot: i64,
+    last_place: i64,
+    /// A newer picture than the last one committed found its slot taken.
+    behind: bool,
+    next_key: i64,
+    force_key: bool,
+    next_sample: i64,
+    part_began: i64,
+    boundary: Option<i64>,
+    grid: AudioGrid,
+    slots: Slots,
+    lag: i64,
+    interval: i64,
+    key_interval: i64,
+    held_back: u32,
+    constant: bool,
+    pub totals: Totals,
+}
+
+impl Feed {
+    /// A feed that goes on at this place in the video, which is a start for the encoder's grid.
+    pub fn new(settings: &Settings, place_us: i64) -> Self {
+        let slots = Slots::new(settings.frame_rate);
+        Self {
+            timeline: Timeline::at(slots.place(slots.ceil(place_us))),
+            frames: VecDeque::new(),
+            chunks: VecDeque::new(),
+            latest: None,
+            filler: None,
+            committed: i64::MIN,
+            changed: i64::MIN,
+            pushes_left: 0,
+            last_slot: i64::MIN,
+            last_place: i64::MIN,
+            behind: false,
+            next_key: i64::MIN,
+            force_key: true,
+            next_sample: sample_at(place_us),
+            part_began: place_us,
+            boundary: None,
+            grid: settings.grid(),
+            slots,
+            lag: settings.lag_us,
+            interval: 1_000_000 / i64::from(settings.frame_rate),
+            key_interval: settings.key_interval_us,
+            held_back: settings.held_back(),
+            constant: settings.constant_frame_rate,
+            totals: Totals::default(),
+        }
+    }
+
+    /// A new encoder begins at this place; what is pending stays.
+    pub fn restart(&mut self, place_us: i64) {
+        // The sound begins at the place itself, in silence.
+        self.timeline = Timeline::at(self.slots.place(self.slots.ceil(place_us)));
+        self.next_sample = sample_at(place_us);
+        self.part_began = place_us;
+        self.last_slot = i64::MIN;
+        self.last_place = i64::MIN;
+        self.next_key = i64::MIN;
+        self.force_key = true;
+        self.boundary = None;
+    }
+
+    pub fn push_frame(&mut self, mut frame: Frame) {
+        frame.at_us -= self.lag;
+        self.frames.push_back(frame);
+    }
+
+    pub fn push_chunk(&mut self, chunk: Chunk) {
+        self.chunks.push_back(chunk);
+    }
+
+    /// Recording begins or goes on with the first picture from this time on, once it is there.
+    /// Gives its time and its place in the video.
+    pub fn join(&mut self, from: i64) -> Option<(i64, i64)> {
+        let at = self.first_frame(from - self.lag)?;
+        let place = self.timeline.join(at);
+        self.filler = None;
+        self.force_key = true;
+        self.committed = i64::MIN;
+        self.changed = at;
+        Some((at, place))
+    }
+
+    fn first_frame(&self, from: i64) -> Option<i64> {
+        self.frames.iter().map(|frame| frame.at_us).find(|at| *at >= from)
+    }
+
+    /// Nothing is recorded from this time on, or from the end of the last whole slot before it.
+    /// It must not have been committed yet. Gives the time, and its place in the video.
+    pub fn cut(&mut self, at: i64) -> (i64, i64) {
+        let length = self.timeline.length(at);
+        let beyond = length - self.slots.place(self.slots.floor(length));
+        let at = if self.timeline.is_running() { at - beyond } else { at };
+        (at, self.timeline.cut(at))
+    }
+
+    /// Something else is shown from this time on, while time runs on.
+    pub fn fill(&mut self, at: i64, filler: Filler) -> i64 {
+        let shown = self.frames.iter().rev().find(|frame| frame.at_us <= at).map(|frame| &frame.picture);
+        self.filler = match (filler, shown.or(self.latest.as_ref())) {
+            (Filler::Freeze, Some(picture)) => Some(Arc::clone(picture)),
+            (Filler::Black, Some(like)) => Some(Arc::new(Picture::black(like.width, like.height))),
+            (_, None) => None,
+        };
+        if let Some(picture) = &self.filler {
+            let after = self.frames.iter().position(|frame| frame.at_us > at).unwrap_or(self.frames.len());
+            self.frames.insert(after, Frame { at_us: at, picture: Arc::clone(picture) });
+        }
+        self.timeline.length(at)
+    }
+
+    /// The page is shown again from the first picture from this time on, once it is there.
+    pub fn unfill(&mut self, from: i64) -> Option<(i64, i64)> {
+        let at = self.first_frame(from - self.lag)?;
+        self.frames.retain(|frame| frame.at_us >= at);
+        self.filler = None;
+        Some((at, self.timeline.length(at)))
+    }
+
+    /// How long the video is at this time.
+    pub fn length(&self, at: i64) -> i64 {
+        self.timeline.length(at)
+    }
+
+    /// How much later than it is stamped a picture may come, in microseconds.
+    pub fn lag(&self) -> i64 {
+        self.lag
+    }
+
+    /// How many frames wait to be committed.
+    pub fn pending(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// When the sound that has arrived ends.
+    pub fn sound_until(&self) -> Option<i64> {
+        self.chunks.back().map(chunk_end)
+    }
+
+    /// Gives the sink all up to this time.
+    pub fn commit(&mut self, until: i64, sink: &mut impl Sink) -> io::Result<()> {
+        while let Some(at) = self.next_picture(until) {
+            self.commit_picture(at, sink)?;
+        }
+        while self.chunks.front().is_some_and(|chunk| chunk_end(chunk) <= until) {
+            let Some(chunk) = self.chunks.pop_front() else { break };
+            self.commit_chunk(&chunk, sink)?;
+        }
+        if let Some(place) = self.timeline.place(until - SOUND_PATIENCE_US) {
+            self.silence_until(sample_at(place), sink)?;
+        }
+        self.timeline.forget_before(until - 2 * SOUND_PATIENCE_US);
+        Ok(())
+    }
+
+    /// Gives the sink all up to the end of what is recorded, with a last picture at the end, and
+    /// pushes out what the encoder keeps back if it is to go on.
+    pub fn commit_end(&mut self, end: i64, goes_on: bool, sink: &mut impl Sink) -> io::Result<()> {
+        self.commit(end, sink)?;
+        // A chunk that reaches beyond the end; the rest of it is not recorded.
+        if let Some(chunk) = self.chunks.pop_front_if(|chunk| chunk.at_us < end) {
+            self.commit_chunk(&chunk, sink)?;
+        }
+        let place = self.timeline.length(end);
+        self.silence_until(sample_at(place), sink)?;
+        let last = self.slots.ceil(place) - 1;
+        if last > self.last_slot && self.last_slot > i64::MIN {
+            self.last_slot = last;
+            self.emit(self.slots.place(last), true, false, sink)?;
+        }
+        if goes_on {
+            for push in 0..self.held_back {
+                self.emit(self.last_place + 2 + i64::from(push), false, false, sink)?;
+            }
+            self.force_key = true;
+        }
+        Ok(())
+    }
+
+    /// When the next picture is to be committed, at most `until`.
+    fn next_picture(&self, until: i64) -> Option<i64> {
+        let fresh = self.frames.front().map(|frame| frame.at_us);
+        let repeat = self.repeat_at();
+        let at = match (fresh, repeat) {
+            (Some(fresh), Some(repeat)) => fresh.min(repeat),
+            (Some(at), None) | (None, Some(at)) => at,
+            (None, None) => return None,
+        };
+        (at <= until).then_some(at)
+    }
+
+    /// When the last picture is to be repeated if nothing changes.
+    fn repeat_at(&self) -> Option<i64> {
+        if !self.timeline.is_running() || self.committed == i64::MIN {
+            return None;
+        }
+        let wait = if self.constant || self.behind {
+            self.interval
+        } else if self.pushes_left == self.held_back {
+            REST_US
+        } else if self.pushes_left > 0 {
+            PUSH_US.min(self.interval)
+        } else {
+            STILL_US
+        };
+        Some(self.committed + wait)
+    }
+
+    fn commit_picture(&mut self, at: i64, sink: &mut impl Sink) -> io::Result<()> {
+        let mut changed = false;
+        while self.frames.front().is_some_and(|frame| frame.at_us <= at) {
+            let Some(frame) = self.frames.pop_front() else { break };
+            let hidden = self.filler.as_ref().is_some_and(|filler| !Arc::ptr_eq(filler, &frame.picture));
+            if !hidden {
+                changed = true;
+                self.latest = Some(frame.picture);
+            }
+        }
+        let Some(place) = self.timeline.place(at) else { return Ok(()) };
+        let first = self.committed == i64::MIN;
+        let due = self.repeat_at().is_some_and(|repeat| at >= repeat);
+        // At a constant rate a change is shown at the next tick.
+        if !(first || due || (changed && !self.constant)) {
+            return Ok(());
+        }
+        let slot = match self.last_slot {
+            i64::MIN => Some(self.slots.ceil(place)),
+            last => self.slots.next(place, last),
+        };
+        let Some(slot) = slot else {
+            // The slot is taken; what came too early is shown in the next one.
+            self.behind = true;
+            if changed {
+                self.pushes_left = self.held_back;
+            }
+            return Ok(());
+        };
+        self.behind = false;
+        self.last_slot = slot;
+        let place = self.slots.place(slot);
+        self.pushes_left = if changed { self.held_back } else { self.pushes_left.saturating_sub(1) };
+        if changed {
+            self.totals.longest_still_us = self.totals.longest_still_us.max(at - self.changed);
+            self.totals.changed += 1;
+            self.changed = at;
+        }
+        self.committed = at;
+        self.plan_boundary(place, sink);
+        if let Some(boundary) = self.boundary
+            && place >= us_of(boundary)
+        {
+            self.boundary = None;
+            self.part_began = us_of(boundary);
+            self.force_key = true;
+            return self.emit(place, true, true, sink);
+        }
+        self.emit(place, true, false, sink)
+    }
+
+    /// Two seconds ahead, so that nothing of the new part has been fed yet.
+    fn plan_boundary(&mut self, place: i64, sink: &mut impl Sink) {
+        if self.boundary.is_none() && place - self.part_began >= PART_US {
+            let boundary = self.grid.start_for(sample_at(place + 2 * STILL_US));
+            // A part that goes on with the same encoder has no priming of its own.
+            let boundary = boundary - self.grid.preskip();
+            self.boundary = Some(boundary);
+            sink.boundary(boundary);
+        }
+    }
+
+    fn emit(&mut self, place: i64, keep: bool, begins_part: bool, sink: &mut impl Sink) -> io::Result<()> {
+        let Some(picture) = self.latest.clone() else { return Ok(()) };
+        // Strictly rising, and even: the odd microsecond is the mark of a key frame.
+        let place_us = place.max(self.last_place.saturating_add(2));
+        let key = keep && (self.force_key || place_us >= self.next_key);
+        if key {
+            self.next_key = place_us + self.key_interval;
+            self.force_key = false;
+        }
+        self.last_place = place_us;
+        self.totals.pictures += u64::from(keep);
+        sink.picture(Placed { picture: &picture, place_us, key, keep, begins_part })
+    }
+
+    fn commit_chunk(&mut self, chunk: &Chunk, sink: &mut impl Sink) -> io::Result<()> {
+        let spans: Vec<_> = self.timeline.recorded(chunk.at_us, chunk_end(chunk)).collect();
+        for (from, to) in spans {
+            let Some(place) = self.timeline.place(from) else { continue };
+            let samples = sample_at(from - chunk.at_us)..sample_at(to - chunk.at_us);
+            let bytes = samples.start as usize * SAMPLE_BYTES..samples.end as usize * SAMPLE_BYTES;
+            let Some(data) = chunk.data.get(bytes) else { continue };
+            self.place_sound(sample_at(place), data, sink)?;
+        }
+        Ok(())
+    }
+
+    fn place_sound(&mut self, sample: i64, data: &[u8], sink: &mut impl Sink) -> io::Result<()> {
+        let ahead = sample - self.next_sample;
+        let mut data = data;
+        if ahead > TOLERANCE {
+            self.silence_until(sample, sink)?;
+        } else if ahead < -TOLERANCE {
+            data = data.get((-ahead) as usize * SAMPLE_BYTES..).unwrap_or_default();
+        }
+        if self.filler.is_some() {
+            return self.silence_until(self.next_sample + (data.len() / SAMPLE_BYTES) as i64, sink);
+        }
+        self.sound(data, sink)
+    }
+
+    fn silence_until(&mut self, sample: i64, sink: &mut impl Sink) -> io::Result<()> {
+        const SILENCE: [u8; SILENCE_PIECE as usize * SAMPLE_BYTES] = [0; SILENCE_PIECE as usize * SAMPLE_BYTES];
+        while self.next_sample < sample {
+            let piece = (sample - self.next_sample).min(SILENCE_PIECE) as usize;
+            self.sound(&SILENCE[..piece * SAMPLE_BYTES], sink)?;
+        }
+        Ok(())
+    }
+
+    fn sound(&mut self, data: &[u8], sink: &mut impl Sink) -> io::Result<()> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let sample = self.next_sample;
+        self.next_sample += (data.len() / SAMPLE_BYTES) as i64;
+        sink.sound(sample, data)
+    }
+}
+
+fn chunk_end(chunk: &Chunk) -> i64 {
+    chunk.at_us + us_of((chunk.data.len() / SAMPLE_BYTES) as i64)
+}

@@ -1,0 +1,52 @@
+//! Which user Chrome, X, Pulse and FFmpeg run as.
+//!
+//! Chrome refuses its sandbox as root, and two recordings must not be able to reach each other's
+//! processes: started as root, each recording gets a user of its own.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use nix::unistd::Uid;
+
+/// The range that systemd hands out to services without a user of their own
+/// (systemd.exec, DynamicUser=); no account of a Debian system lies in it.
+const DYNAMIC_USERS: std::ops::RangeInclusive<u32> = 61_184..=65_519;
+
+/// The user of a recording's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// The user that started panorec.
+    Own,
+    /// Started as root: an unprivileged user (and group of the same number) of this recording's.
+    Dropped(u32),
+}
+
+impl Identity {
+    /// Chooses a user that no process has now.
+    pub fn choose() -> Self {
+        if !Uid::effective().is_root() {
+            return Self::Own;
+        }
+        let taken = users_with_processes();
+        let count = DYNAMIC_USERS.end() - DYNAMIC_USERS.start() + 1;
+        let first = std::process::id() % count;
+        let free = (0..count).map(|i| DYNAMIC_USERS.start() + (first + i) % count).find(|uid| !taken.contains(uid));
+        Self::Dropped(free.unwrap_or(*DYNAMIC_USERS.start()))
+    }
+
+    /// Gives a file or folder to this user.
+    pub fn own(self, path: &std::path::Path) -> std::io::Result<()> {
+        match self {
+            Self::Own => Ok(()),
+            Self::Dropped(uid) => std::os::unix::fs::chown(path, Some(uid), Some(uid)),
+        }
+    }
+}
+
+fn users_with_processes() -> HashSet<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return HashSet::new();
+    };
+    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|meta| meta.uid()).collect()
+}

@@ -1,0 +1,79 @@
+//! Which time each sample of the sink was played at. Pure.
+
+use std::collections::VecDeque;
+
+use super::stream::SAMPLE_RATE;
+
+/// How many chunks are looked at for the earliest arrival: about half a second.
+const WINDOW: usize = 50;
+/// A deviation beyond this is a real jump (the daemon was stopped for a while), in microseconds.
+const JUMP_US: i64 = 15_000;
+
+/// Maps samples to the monotonic clock.
+///
+/// The null sink plays by the same clock that we read, so there is no drift to follow; chunks
+/// arrive when they were played or later, never earlier. So the earliest of the last arrivals
+/// tells the time of the first sample.
+#[derive(Debug, Default)]
+pub struct SoundClock {
+    /// Samples (of one channel) that have arrived.
+    arrived: u64,
+    /// For the last chunks: the arrival, less the time that all samples so far take.
+    origins: VecDeque<i64>,
+    origin: Option<i64>,
+}
+
+impl SoundClock {
+    /// A chunk of `samples` arrived at `now_us`; returns when its first sample was played.
+    pub fn arrive(&mut self, now_us: i64, samples: u64) -> i64 {
+        let first = self.arrived;
+        self.arrived += samples;
+        if self.origins.len() == WINDOW {
+            self.origins.pop_front();
+        }
+        self.origins.push_back(now_us - length_us(self.arrived));
+        let earliest = self.origins.iter().copied().min().unwrap_or(now_us);
+        let origin = match self.origin {
+            Some(origin) if earliest < origin => earliest,
+            // Only when a whole window says so: one late chunk is not a jump.
+            Some(origin) if earliest > origin + JUMP_US && self.origins.len() == WINDOW => earliest,
+            Some(origin) => origin,
+            None => earliest,
+        };
+        self.origin = Some(origin);
+        origin + length_us(first)
+    }
+}
+
+/// How long this many samples take, in microseconds.
+fn length_us(samples: u64) -> i64 {
+    (samples as i128 * 1_000_000 / i128::from(SAMPLE_RATE)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_arrivals_do_not_move_the_sound() {
+        let mut clock = SoundClock::default();
+        for i in 0..1000 {
+            let late = if i % 7 == 0 { 9_000 } else { 300 };
+            let first = clock.arrive(1_000_000 + (i + 1) * 10_000 + late, 480);
+            if i > 10 {
+                assert!((first - (1_000_300 + i * 10_000)).abs() < 400, "{i}: {first}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_halt_of_the_daemon_is_a_jump() {
+        let mut clock = SoundClock::default();
+        let mut last = 0;
+        for i in 0..300 {
+            let halt = if i < 100 { 0 } else { 400_000 };
+            last = clock.arrive((i + 1) * 10_000 + halt, 480);
+        }
+        assert!((last - (299 * 10_000 + 400_000)).abs() < 1_000);
+    }
+}

@@ -1,0 +1,72 @@
+//! The Pulse daemon of a recording.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::stream::{Chunk, Monitor, SAMPLE_RATE, join};
+use crate::recorder::child::{Child, ChildError, Recipe, find_program};
+use crate::recorder::workplace::Workplace;
+
+/// The null sink that Chrome plays into.
+pub const SINK: &str = "panorec";
+const READY: Duration = Duration::from_secs(10);
+
+/// No sound could be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SoundError {
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    #[error("pulseaudio not found: install pulseaudio")]
+    Missing,
+    #[error("cannot reach the Pulse daemon: {0}")]
+    Io(#[from] io::Error),
+    #[error("the Pulse daemon refused: {0}")]
+    Refused(String),
+}
+
+/// A running daemon with us joined to its sink; ends with its value.
+#[derive(Debug)]
+pub struct Sound {
+    pub child: Child,
+    socket: PathBuf,
+    _monitor: Monitor,
+}
+
+impl Sound {
+    /// Starts the daemon and joins its sink; `tell` gets the sound from now on.
+    pub async fn start(workplace: &Workplace, tell: impl FnMut(Chunk) + Send + 'static) -> Result<Self, SoundError> {
+        let program = find_program(&["pulseaudio"]).ok_or(SoundError::Missing)?;
+        let folder = workplace.folder("pulse")?;
+        let socket = folder.join("socket");
+        let _ = std::fs::remove_file(&socket);
+        let mut recipe = Recipe::new("pulseaudio", &program, &folder, workplace.identity);
+        recipe.command().args([
+            "-n",
+            "--daemonize=no",
+            "--use-pid-file=no",
+            "--exit-idle-time=-1",
+            "--disallow-exit",
+            "--high-priority=no",
+            "--realtime=no",
+            "--log-target=stderr",
+        ]);
+        recipe.command().arg("-L").arg(format!("module-null-sink sink_name={SINK} rate={SAMPLE_RATE} channels=2"));
+        // Only this recording's user can reach the socket, by the mode of its folder.
+        recipe
+            .command()
+            .arg("-L")
+            .arg(format!("module-native-protocol-unix socket={} auth-anonymous=1", socket.display()));
+        let mut child = recipe.spawn()?;
+        child.ready(READY, crate::recorder::files::appears(&socket)).await?;
+        let monitor = child
+            .ready(READY, async { join(&socket, tell).await.map_err(|error| io::Error::other(error.to_string())) });
+        let monitor = monitor.await?;
+        Ok(Self { child, socket, _monitor: monitor })
+    }
+
+    /// PULSE_SERVER for a child.
+    pub fn environment(&self) -> (&'static str, String) {
+        ("PULSE_SERVER", format!("unix:{}", self.socket.display()))
+    }
+}
