@@ -22,10 +22,10 @@ test: setup ## all set-up, then every test
 
 test-style: ## formatting and clippy
 	@cargo fmt --check
-	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --all-targets --test media -- -D warnings
 
-test-unit: ## tests of the code by itself: no Chrome, no X
-	@cargo test --locked --lib --bins
+test-unit: ## every other test: no Chrome, no X
+	@cargo test --locked
 
 test-media: setup ## real recordings of real pages, measured (ONLY=name: those whose name has it)
 	@cargo test --locked --release --test media -- --test-threads=1 $(ONLY)
