@@ -21,43 +21,22 @@ fn read_all(bytes: &[u8]) -> Result<(Vec<Packet>, bool), ReadError> {
 
 #[test]
 fn h264_and_aac_go_through_the_encoder_into_a_part() {
-    let stretch = Stretch {
-        from: 0,
-        to: 234 * 1024,
-        ..Stretch::seconds(0, 5)
-    };
+    let stretch = Stretch { from: 0, to: 234 * 1024, ..Stretch::seconds(0, 5) };
     let (tracks, packets) = encode(stretch);
     let video = tracks.video.as_ref().unwrap();
-    assert_eq!(
-        (video.codec, video.width, video.height),
-        (VideoCodec::H264, 160, 96)
-    );
+    assert_eq!((video.codec, video.width, video.height), (VideoCodec::H264, 160, 96));
     assert_eq!(video.codec_private[0], 1, "an avcC record");
     let audio = tracks.audio.as_ref().unwrap();
-    assert_eq!(
-        (audio.codec, audio.codec_delay_ns),
-        (AudioCodec::Aac, 21_333_333)
-    );
+    assert_eq!((audio.codec, audio.codec_delay_ns), (AudioCodec::Aac, 21_333_333));
 
-    let frames: Vec<_> = packets
-        .iter()
-        .filter(|p| p.track == TrackKind::Video)
-        .collect();
+    let frames: Vec<_> = packets.iter().filter(|p| p.track == TrackKind::Video).collect();
     for (index, frame) in frames.iter().enumerate() {
         let wanted = index as i64 * 1_000_000 / 30;
-        assert!(
-            (frame.pts_us - wanted).abs() <= 1000,
-            "frame {index}: {}",
-            frame.pts_us
-        );
+        assert!((frame.pts_us - wanted).abs() <= 1000, "frame {index}: {}", frame.pts_us);
     }
     assert_eq!(frames.len(), 150);
     assert!(frames[0].key && frames[60].key && !frames[59].key);
-    for (index, packet) in packets
-        .iter()
-        .filter(|p| p.track == TrackKind::Audio)
-        .enumerate()
-    {
+    for (index, packet) in packets.iter().filter(|p| p.track == TrackKind::Audio).enumerate() {
         assert_eq!(packet.pts_us, us_of((index as i64 - 1) * 1024));
     }
     assert_eq!(count(&packets, TrackKind::Audio), 235);
@@ -67,13 +46,7 @@ fn h264_and_aac_go_through_the_encoder_into_a_part() {
     let bytes = write_part(&tracks, &packets);
     write(&path, &bytes);
     assert_decodes_silently(&path);
-    let said = probe(
-        &path,
-        &[
-            "-show_entries",
-            "format=duration:stream=color_space,color_range",
-        ],
-    );
+    let said = probe(&path, &["-show_entries", "format=duration:stream=color_space,color_range"]);
     assert!(said.contains("color_range=tv\ncolor_space=bt709"), "{said}");
     assert!(said.contains("duration=5.0"), "{said}");
 
@@ -81,12 +54,8 @@ fn h264_and_aac_go_through_the_encoder_into_a_part() {
     assert!(!torn);
     assert_eq!(back.len(), packets.len());
     for kind in [TrackKind::Video, TrackKind::Audio] {
-        let of = |list: &[Packet]| -> Vec<Packet> {
-            list.iter()
-                .filter(|packet| packet.track == kind)
-                .cloned()
-                .collect()
-        };
+        let of =
+            |list: &[Packet]| -> Vec<Packet> { list.iter().filter(|packet| packet.track == kind).cloned().collect() };
         for (read, written) in of(&back).iter().zip(of(&packets)) {
             // Times are rounded to the millisecond; nothing else may change.
             assert!((read.pts_us - written.pts_us).abs() <= 1000);
@@ -102,10 +71,7 @@ fn h264_and_aac_go_through_the_encoder_into_a_part() {
 #[test]
 fn vp8_and_vp9_with_opus_become_strict_webm() {
     for codec in ["vp8", "vp9"] {
-        let (tracks, packets) = encode(Stretch {
-            codec,
-            ..Stretch::seconds(0, 3)
-        });
+        let (tracks, packets) = encode(Stretch { codec, ..Stretch::seconds(0, 3) });
         assert_eq!(tracks.audio.as_ref().unwrap().codec_delay_ns, 6_500_000);
         assert_eq!(tracks.audio.as_ref().unwrap().seek_preroll_ns, 80_000_000);
         let bytes = write_part(&tracks, &packets);
@@ -120,8 +86,7 @@ fn vp8_and_vp9_with_opus_become_strict_webm() {
 #[test]
 fn a_part_is_readable_at_every_moment_of_its_growth() {
     let (tracks, packets) = encode(Stretch::seconds(0, 2));
-    let mut writer =
-        panorec::media::matroska::PartWriter::new(Cursor::new(Vec::new()), &tracks).unwrap();
+    let mut writer = panorec::media::matroska::PartWriter::new(Cursor::new(Vec::new()), &tracks).unwrap();
     for (index, packet) in packets.iter().enumerate() {
         writer.write(packet).unwrap();
         if index % 40 == 39 {
@@ -141,22 +106,14 @@ fn what_is_not_matroska_is_told_apart() {
         &[0; 4096],
     ];
     for bytes in not {
-        assert!(
-            matches!(read_all(bytes), Err(ReadError::NotMatroska)),
-            "{bytes:?}"
-        );
+        assert!(matches!(read_all(bytes), Err(ReadError::NotMatroska)), "{bytes:?}");
     }
     assert!(matches!(read_all(b""), Err(ReadError::Empty)));
 }
 
 fn small_part() -> &'static [u8] {
     static PART: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
-    PART.get_or_init(|| {
-        part(Stretch {
-            fps: 5,
-            ..Stretch::seconds(0, 1)
-        })
-    })
+    PART.get_or_init(|| part(Stretch { fps: 5, ..Stretch::seconds(0, 1) }))
 }
 
 #[test]

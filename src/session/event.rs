@@ -12,7 +12,8 @@ use super::name::{PartName, RunNumber};
 /// The version this program writes. A journal with a newer one is refused, not guessed at.
 pub const EVENT_VERSION: u32 = 1;
 
-/// When something happened, on both clocks.
+/// When something took effect, on both clocks. The line may be written a little later, so in a
+/// journal moments can step back slightly; the fold bears that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Moment {
@@ -20,6 +21,16 @@ pub struct Moment {
     pub wall: Timestamp,
     /// CLOCK_BOOTTIME in microseconds; comparable only inside one run.
     pub mono_us: u64,
+}
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Moment {
+        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(boot.tv_sec).unwrap_or(0);
+        let micros = u64::try_from(boot.tv_nsec).unwrap_or(0) / 1_000;
+        Moment { wall: Timestamp::now(), mono_us: seconds * 1_000_000 + micros }
+    }
 }
 
 /// One line of a journal.
@@ -207,6 +218,12 @@ pub enum PublishFailure {
 pub enum PublisherEvent {
     RunStarted {
         run: RunNumber,
+    },
+    /// The end of a part that its recorder never closed, as found by reading the part: a
+    /// recording whose recorder is gone for good is finished from the folder.
+    MediaMeasured {
+        part: PartName,
+        end_video_us: u64,
     },
     TranscodeStarted,
     UploadStarted,

@@ -37,6 +37,29 @@ impl Intent {
     }
 }
 
+/// What a told intent changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldEdge {
+    /// The state it says; None: it says nothing of the state, and what the page or a key did
+    /// since stays.
+    pub state: Option<IntentState>,
+    pub reload: bool,
+}
+
+impl Intent {
+    /// What this saying changes after `last` was told before; None: it is no news.
+    pub fn edge_after(&self, last: &Intent) -> Option<ToldEdge> {
+        if !self.is_edge_after(last) {
+            return None;
+        }
+        let said_again = self.revision > last.revision;
+        Some(ToldEdge {
+            state: (said_again || self.state != last.state).then_some(self.state),
+            reload: self.refresh > last.refresh,
+        })
+    }
+}
+
 /// Who wanted an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,4 +74,33 @@ pub enum By {
     Limit,
     /// Nobody: the disk is full, the page could not be loaded.
     Recorder,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent(state: IntentState, refresh: u64, revision: u64) -> Intent {
+        Intent { state, refresh, revision, at: None }
+    }
+
+    #[test]
+    fn only_news_is_an_edge() {
+        use IntentState::{Paused, Recording, Stopped};
+        let state = |state| Some(ToldEdge { state: Some(state), reload: false });
+        let reload = Some(ToldEdge { state: None, reload: true });
+        let both = Some(ToldEdge { state: Some(Paused), reload: true });
+        let last = intent(Recording, 1, 4);
+        for (said, edge) in [
+            (intent(Recording, 1, 4), None),
+            (intent(Paused, 9, 3), None),
+            (intent(Stopped, 1, 3), None),
+            (intent(Recording, 1, 5), state(Recording)),
+            (intent(Paused, 1, 4), state(Paused)),
+            (intent(Recording, 2, 4), reload),
+            (intent(Paused, 2, 4), both),
+        ] {
+            assert_eq!(said.edge_after(&last), edge, "{said:?}");
+        }
+    }
 }

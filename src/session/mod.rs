@@ -3,5 +3,11 @@
 //! Never: starts a process, knows Chrome, FFmpeg or a store, or keeps state outside the folder.
 
 pub mod event;
+pub mod exit;
+pub mod fold;
+pub mod folder;
+pub mod history;
 pub mod intent;
 pub mod name;
+pub mod request;
+pub mod status;

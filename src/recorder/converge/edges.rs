@@ -41,14 +41,8 @@ impl Converge {
     }
 
     fn told(&mut self, intent: Intent) -> Result<(), RecorderError> {
-        let last = &self.folded.told;
-        if !intent.is_edge_after(last) {
-            return Ok(());
-        }
-        let reload = intent.refresh > last.refresh;
-        // Raising refresh alone says nothing about the state.
-        let state = (intent.revision > last.revision || intent.state != last.state).then_some(intent.state);
-        self.edge(By::Intent, state, reload, Some(intent))
+        let Some(edge) = intent.edge_after(&self.folded.told) else { return Ok(()) };
+        self.edge(By::Intent, edge.state, edge.reload, Some(intent))
     }
 
     /// Journals a change of what is wanted. Stopped is final.

@@ -55,14 +55,14 @@ impl Settings {
     pub fn audio_codec(&self) -> AudioCodec {
         match self.codec {
             Codec::H264 => AudioCodec::Aac,
-            Codec::VP8 | Codec::VP9 => AudioCodec::Opus,
+            Codec::Vp8 | Codec::Vp9 => AudioCodec::Opus,
         }
     }
 
     pub fn grid(&self) -> AudioGrid {
         match self.codec {
             Codec::H264 => AudioGrid::AAC,
-            Codec::VP8 | Codec::VP9 => AudioGrid::OPUS,
+            Codec::Vp8 | Codec::Vp9 => AudioGrid::OPUS,
         }
     }
 
@@ -76,7 +76,7 @@ impl Settings {
     pub fn held_back(&self) -> u32 {
         match self.codec {
             Codec::H264 => LOOK_AHEAD + self.threads() + 1,
-            Codec::VP8 | Codec::VP9 => 1,
+            Codec::Vp8 | Codec::Vp9 => 1,
         }
     }
 
@@ -115,9 +115,9 @@ impl Settings {
                 rate * 2,
                 frame_rate * 2,
             ),
-            Codec::VP8 | Codec::VP9 => format!(
+            Codec::Vp8 | Codec::Vp9 => format!(
                 "-c:v {} -deadline realtime -cpu-used 8 -lag-in-frames 0 -crf {crf} -b:v {rate}k {key_frames}",
-                if self.codec == Codec::VP8 { "libvpx -auto-alt-ref 0" } else { "libvpx-vp9 -row-mt 1" },
+                if self.codec == Codec::Vp8 { "libvpx -auto-alt-ref 0" } else { "libvpx-vp9 -row-mt 1" },
             ),
         }
     }

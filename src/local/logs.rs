@@ -1,0 +1,44 @@
+//! Logs go to stderr, beside the progress and not through it.
+
+use std::io::{self, Write};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::screen::Screen;
+
+/// Begins to log what PANOREC_LOG says; warnings by default.
+pub(super) fn init(screen: &Screen) {
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
+        .with_env_var("PANOREC_LOG")
+        .from_env_lossy();
+    // A second subscriber in one process (tests) is of no interest.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(screen.is_terminal())
+        .with_writer(Beside(screen.clone()))
+        .try_init();
+}
+
+#[derive(Clone)]
+struct Beside(Screen);
+
+impl<'a> MakeWriter<'a> for Beside {
+    type Writer = Beside;
+
+    fn make_writer(&'a self) -> Beside {
+        self.clone()
+    }
+}
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.beside(|| io::stderr().write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,145 @@
+//! What the publisher is asked to make, and where it goes.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use super::bounds::SegmentDuration;
+use crate::session::name::TaskId;
+
+/// What the publisher is asked to do: `publisher/delivery.json`. No secret is in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Delivery {
+    pub task_id: TaskId,
+    pub format: Format,
+    /// The folder that the finished files are put into; an absolute path.
+    pub folder: PathBuf,
+    /// The name of the file without its extension: `<name>.mp4`, or `<name>.m3u8` and its
+    /// segments.
+    pub name: FileName,
+    pub segment_seconds: SegmentDuration,
+    /// HLS: encrypt the segments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<HlsKey>,
+    pub thumbnail: bool,
+    pub contact_sheet: bool,
+    /// Remove the session folder once everything is delivered.
+    pub remove_session: bool,
+}
+
+/// The kind of the finished file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Format {
+    #[default]
+    #[serde(rename = "MP4")]
+    Mp4,
+    #[serde(rename = "HLS")]
+    Hls,
+}
+
+impl Format {
+    /// The extension of the file that a player opens.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Mp4 => "mp4",
+            Format::Hls => "m3u8",
+        }
+    }
+}
+
+/// AES-128 of HLS segments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HlsKey {
+    /// The file that holds the key: 16 bytes, or 32 hexadecimal digits. An absolute path.
+    pub file: PathBuf,
+    /// Where players get the key; written into the playlist.
+    pub url: Url,
+    /// The initialization vector; None: each segment's media sequence number, as RFC 8216 has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iv: Option<HlsIv>,
+}
+
+/// Why a delivery cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BadDelivery {
+    #[error("{0:?} is not a file name: 1 to 200 bytes, no '/', no control characters, no leading '.'")]
+    FileName(String),
+    #[error("the HLS initialization vector must be 32 hexadecimal digits (16 bytes)")]
+    Iv,
+}
+
+/// A name for a file, without a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct FileName(String);
+
+impl FileName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for FileName {
+    type Err = BadDelivery;
+
+    fn from_str(text: &str) -> Result<FileName, BadDelivery> {
+        let fits = (1..=200).contains(&text.len())
+            && !text.starts_with('.')
+            && !text.chars().any(|c| c == '/' || c.is_control());
+        if fits { Ok(FileName(text.to_owned())) } else { Err(BadDelivery::FileName(text.chars().take(80).collect())) }
+    }
+}
+
+impl<'de> Deserialize<'de> for FileName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An AES initialization vector; 32 hexadecimal digits in text, `0x` before them allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HlsIv(pub [u8; 16]);
+
+impl FromStr for HlsIv {
+    type Err = BadDelivery;
+
+    fn from_str(text: &str) -> Result<HlsIv, BadDelivery> {
+        let digits = text.strip_prefix("0x").or(text.strip_prefix("0X")).unwrap_or(text);
+        if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(BadDelivery::Iv);
+        }
+        let value = u128::from_str_radix(digits, 16).map_err(|_| BadDelivery::Iv)?;
+        Ok(HlsIv(value.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for HlsIv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl Serialize for HlsIv {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for HlsIv {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,227 @@
+//! The status of the contract: what the resource shows, result.json holds and --json prints.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::event::{DisplayKind, Failure, GapCause, PublishFailure, Video};
+use super::fold::{Folded, Gap, Pause, Phase, Warnings};
+use super::intent::By;
+use super::name::TaskId;
+
+/// How many pauses and gaps a summary lists.
+pub const NEWEST_ITEMS: usize = 64;
+
+/// Which pauses and gaps to list; counts and totals always cover all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Items {
+    /// The newest [`NEWEST_ITEMS`]: small however long the recording was.
+    Newest,
+    /// All of them, as in result.json.
+    All,
+}
+
+/// `status` of the contract. Times are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub phase: Phase,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finish_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<StatusResult>,
+    pub pauses: Listing<PauseItem>,
+    pub gaps: Listing<GapItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    pub recorder: RecorderStatus,
+}
+
+/// What --json prints and result.json holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub task_id: TaskId,
+    #[serde(flatten)]
+    pub status: Status,
+    pub warnings: Warnings,
+}
+
+/// The outcome. An error code is one of the Action API's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusResult {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    pub videos: Vec<Video>,
+}
+
+/// Pauses or gaps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listing<T> {
+    pub count: usize,
+    pub total_seconds: f64,
+    /// Whether `items` lacks the older ones.
+    pub truncated: bool,
+    pub items: Vec<T>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PauseItem {
+    /// Where in the video.
+    pub at_seconds: f64,
+    pub seconds: f64,
+    pub by: By,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GapItem {
+    /// Where in the video.
+    pub at_seconds: f64,
+    pub lost_seconds: f64,
+    pub cause: GapCause,
+}
+
+/// What the content was like.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// Changed pictures that could not be kept, of all changed pictures; 0..=1.
+    pub dropped_frame_share: f64,
+    /// The longest time between two pictures of a changing page.
+    pub longest_freeze_seconds: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecorderStatus {
+    pub runs: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub browser_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandboxed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<DisplayKind>,
+}
+
+impl Status {
+    pub fn of(folded: &Folded, items: Items) -> Status {
+        let browser = folded.browser.as_ref();
+        Status {
+            phase: folded.phase(),
+            create_time: folded.create_time(),
+            start_time: folded.start_time(),
+            cancel_time: folded.cancel_time(),
+            stop_time: folded.stop_time(),
+            finish_time: folded.finish_time(),
+            result: StatusResult::of(folded),
+            pauses: Listing::of(folded.pauses(), items, PauseItem::of, |pause| pause.length_us),
+            gaps: Listing::of(folded.gaps(), items, GapItem::of, |gap| gap.lost_us),
+            content: Content::of(folded),
+            recorder: RecorderStatus {
+                runs: folded.runs,
+                browser_version: browser.map(|browser| browser.version.clone()),
+                sandboxed: browser.map(|browser| browser.sandboxed),
+                display: browser.map(|browser| browser.display),
+            },
+        }
+    }
+}
+
+impl Report {
+    pub fn of(task_id: TaskId, folded: &Folded, items: Items) -> Report {
+        Report { task_id, status: Status::of(folded, items), warnings: folded.warnings.clone() }
+    }
+}
+
+impl StatusResult {
+    /// None while nothing is decided yet.
+    fn of(folded: &Folded) -> Option<StatusResult> {
+        let error = error_of(folded);
+        if error.is_none() && folded.published.videos.is_none() && folded.phase() != Phase::Finished {
+            return None;
+        }
+        let (error_code, error_message) = error.unzip();
+        Some(StatusResult { error_code, error_message, videos: folded.published.videos.clone().unwrap_or_default() })
+    }
+}
+
+/// The error in the words of the Action API.
+fn error_of(folded: &Folded) -> Option<(&'static str, String)> {
+    let published = &folded.published;
+    if let Some((failure, message)) = &published.failure {
+        return Some(match failure {
+            PublishFailure::Finishing => ("InternalError", format!("video transcode failed({message})")),
+            PublishFailure::Delivery => ("InternalError", format!("video upload failed({message})")),
+        });
+    }
+    let has_video = published.videos.as_ref().is_some_and(|videos| !videos.is_empty());
+    if let Some(failed) = folded.failure.as_ref().filter(|_| !has_video) {
+        let message = match failed.failure {
+            Failure::PageLoad => {
+                format!("invalid RecordURL or unsupported RecordURL, please check again: {}", failed.message)
+            }
+            _ => failed.message.clone(),
+        };
+        return Some(("InternalErr", message));
+    }
+    published
+        .callback_failure
+        .as_ref()
+        .map(|message| ("CallbackFailed", format!("Callback failed even all tries. last error message:{message}")))
+}
+
+impl<T> Listing<T> {
+    fn of<S>(all: &[S], items: Items, item: impl Fn(&S) -> T, us: impl Fn(&S) -> u64) -> Self {
+        let from = match items {
+            Items::Newest => all.len().saturating_sub(NEWEST_ITEMS),
+            Items::All => 0,
+        };
+        Listing {
+            count: all.len(),
+            total_seconds: seconds(all.iter().map(us).fold(0, u64::saturating_add)),
+            truncated: from > 0,
+            items: all.iter().skip(from).map(item).collect(),
+        }
+    }
+}
+
+impl PauseItem {
+    fn of(pause: &Pause) -> PauseItem {
+        PauseItem { at_seconds: seconds(pause.at_us), seconds: seconds(pause.length_us), by: pause.by }
+    }
+}
+
+impl GapItem {
+    fn of(gap: &Gap) -> GapItem {
+        GapItem { at_seconds: seconds(gap.at_us), lost_seconds: seconds(gap.lost_us), cause: gap.cause }
+    }
+}
+
+impl Content {
+    fn of(folded: &Folded) -> Option<Content> {
+        let figures = folded.figures();
+        let changed = figures.frames.saturating_add(figures.dropped_frames);
+        (changed > 0).then(|| Content {
+            dropped_frame_share: figures.dropped_frames as f64 / changed as f64,
+            longest_freeze_seconds: seconds(figures.longest_freeze_us),
+        })
+    }
+}
+
+/// Microseconds as seconds, to the millisecond.
+fn seconds(us: u64) -> f64 {
+    (us.saturating_add(500) / 1_000) as f64 / 1_000.0
+}
