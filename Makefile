@@ -1,0 +1,41 @@
+# Everything sets up what it needs first; a second run skips what is there.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-style test-unit test-media bench fmt lint
+
+stage := scripts/stage
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install the Debian packages that building, recording and testing need
+	@scripts/setup
+
+demo: ## record a page for 10 s to recordings/demo.mp4: make demo [URL=https://…]
+	@scripts/setup build run
+	@cargo build --release --locked
+	@scripts/demo $(if $(URL),'$(URL)')
+
+test: setup ## all set-up, then every test
+	@$(stage) test-style $(MAKE) --no-print-directory test-style
+	@$(stage) test-unit $(MAKE) --no-print-directory test-unit
+	@$(stage) test-media $(MAKE) --no-print-directory test-media
+
+test-style: ## formatting and clippy
+	@cargo fmt --check
+	@cargo clippy --locked --all-targets --test media -- -D warnings
+
+test-unit: ## every other test: no Chrome, no X
+	@cargo test --locked
+
+test-media: setup ## real recordings of real pages, measured (ONLY=name: those whose name has it)
+	@cargo test --locked --release --test media -- --test-threads=1 $(ONLY)
+
+bench: setup ## panorec against Xvfb + FFmpeg x11grab in the same run, as a table
+	@cargo build --release --locked
+	@/usr/bin/python3 tests/media/bench/bench.py $(BENCH)
+
+fmt: ## format the code
+	@cargo fmt
+
+lint: test-style ## test-style, and the licences and sources of the dependencies
+	@scripts/deny

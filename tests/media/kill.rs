@@ -1,0 +1,79 @@
+//! Children that die: the recording goes on, and the hole is listed.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Kind, Panorec, Scratch, Server, judged, measure, measure::complaints};
+
+/// Seconds of clock that the file lacks, and seconds of silence in it.
+fn lost(report: &Value) -> (f64, f64) {
+    let sum = |list: &Value, name: &str| -> f64 {
+        let items = list.as_array().cloned().unwrap_or_default();
+        items.iter().filter_map(|item| item[name].as_f64()).sum::<f64>() / 1000.0
+    };
+    let jumps = sum(&report["clock"]["discontinuities"], "clock_jump_ms");
+    (jumps, sum(&report["audio"]["silences"], "ms"))
+}
+
+fn survives(kind: Kind, cause: &str) {
+    judged(|checks| {
+        let server = Server::start();
+        let scratch = Scratch::new();
+        let file = scratch.join("out.mp4");
+        let mut run = Panorec::record(&server.url("clock.html?wall=1"), &file, &scratch).spawn();
+        run.wait_recording();
+        sleep(Duration::from_secs(6));
+        run.kill9(kind);
+        let killed = Instant::now();
+        run.wait_for("gapEnded", 1);
+        checks.soon("going on after", killed.elapsed(), Duration::from_secs(3));
+        sleep(Duration::from_secs(6));
+        run.ctl("stop");
+        let ended = run.end(Duration::ZERO);
+        ended.assert_done();
+        checks.loaded(&ended.load);
+        let report = measure(&file);
+        let gaps = &ended.json["gaps"];
+        checks.that("one gap", gaps["count"] == 1, gaps);
+        let gap = &gaps["items"][0];
+        checks.that("its cause", gap["cause"] == cause, &gap["cause"]);
+        let (cut, silent) = lost(&report);
+        let listed = gap["lostSeconds"].as_f64().unwrap_or(f64::NAN);
+        // Without sound the picture may go on, and the hole is silence instead of a cut.
+        let found = if kind == Kind::Sound { cut.max(silent) } else { cut };
+        checks.near("hole found against the one listed, in s", &json!(found), listed, 0.3);
+        checks.at_least("length in s", &report["duration_s"]["container"], 11.0);
+        let offset = &report["av_offset"];
+        let change = offset["last_ms"].as_f64().zip(offset["first_ms"].as_f64()).map(|(l, f)| l - f);
+        checks.near("offset after it against before, in ms", &json!(change), 0.0, 25.0);
+        let complaints = complaints(&file);
+        checks.that("plays through", complaints.is_empty(), complaints);
+    });
+}
+
+#[test]
+fn a_killed_browser_leaves_a_gap_and_the_recording_goes_on() {
+    survives(Kind::Browser, "browserDied");
+}
+
+#[test]
+fn a_killed_renderer_leaves_a_gap_and_the_recording_goes_on() {
+    survives(Kind::Renderer, "rendererDied");
+}
+
+#[test]
+fn a_killed_display_leaves_a_gap_and_the_recording_goes_on() {
+    survives(Kind::Display, "displayDied");
+}
+
+#[test]
+fn a_killed_sound_daemon_leaves_a_gap_and_the_recording_goes_on() {
+    survives(Kind::Sound, "soundDied");
+}
+
+#[test]
+fn a_killed_encoder_leaves_a_gap_and_the_recording_goes_on() {
+    survives(Kind::Encoder, "encoderDied");
+}

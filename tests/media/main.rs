@@ -1,0 +1,19 @@
+//! Real recordings of real pages, measured. See README.md.
+
+mod support;
+
+mod bad_input;
+mod clock;
+mod hls;
+mod hostile;
+mod kill;
+mod kit;
+mod orphans;
+mod outputs;
+mod page_calls;
+mod pages;
+mod pause;
+mod resume;
+mod sound;
+mod video;
+mod webrtc;

@@ -1,0 +1,75 @@
+//! After any end nobody is left. (Every run of these tests checks that; here are the harsh ends.)
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Kind, Panorec, Scratch, Server, judged, measure, measure::complaints};
+
+#[test]
+fn an_interrupt_finishes_the_file() {
+    judged(|checks| {
+        let server = Server::start();
+        let scratch = Scratch::new();
+        let file = scratch.join("out.mp4");
+        let mut run = Panorec::record(&server.url("clock.html"), &file, &scratch).spawn();
+        run.wait_recording();
+        sleep(Duration::from_secs(4));
+        run.signal(libc::SIGINT);
+        let ended = run.end(Duration::ZERO);
+        ended.assert_done();
+        checks.loaded(&ended.load);
+        checks.near("length in s", &measure(&file)["duration_s"]["container"], 4.2, 0.7);
+        let complaints = complaints(&file);
+        checks.that("plays through", complaints.is_empty(), complaints);
+    });
+}
+
+#[test]
+fn a_second_interrupt_leaves_the_session_for_resume() {
+    let server = Server::start();
+    let scratch = Scratch::new();
+    let file = scratch.join("out.mp4");
+    let mut run = Panorec::record(&server.url("clock.html"), &file, &scratch).spawn();
+    run.wait_recording();
+    sleep(Duration::from_secs(4));
+    // With FFmpeg halted the first interrupt cannot be done before the second comes.
+    let encoder = run.find(Kind::Encoder).expect("FFmpeg");
+    // SAFETY: plain system call on a process of this test.
+    unsafe { libc::kill(encoder.pid, libc::SIGSTOP) };
+    run.signal(libc::SIGINT);
+    sleep(Duration::from_millis(300));
+    run.signal(libc::SIGINT);
+    let ended = run.end(Duration::ZERO);
+    assert_eq!(ended.code, Some(8), "{}", ended.stderr);
+    assert!(ended.stderr.contains("resume"), "does not say how to go on: {}", ended.stderr);
+    assert!(scratch.join("session").is_dir(), "the session is gone");
+}
+
+#[test]
+fn a_killed_recorder_takes_its_children_with_it() {
+    judged(|checks| {
+        let server = Server::start();
+        let scratch = Scratch::new();
+        let mut run = Panorec::record(&server.url("clock.html"), &scratch.join("out.mp4"), &scratch).spawn();
+        run.wait_recording();
+        let alive = run.alive();
+        let kinds = [Kind::Browser, Kind::Renderer, Kind::Display, Kind::Sound, Kind::Encoder];
+        let found = kinds.iter().filter(|kind| run.find(**kind).is_some()).count();
+        checks.that("all its children known", found == kinds.len(), json!(alive.len()));
+        run.kill9_panorec();
+        let killed = Instant::now();
+        let left = run.wait_gone(Duration::from_secs(15));
+        checks.that("nobody left", left.is_ok(), format!("{left:?}"));
+        checks.soon("gone after", killed.elapsed(), Duration::from_secs(2));
+    });
+}
+
+#[test]
+fn a_page_that_cannot_be_loaded_leaves_nobody_either() {
+    let server = Server::start();
+    let scratch = Scratch::new();
+    let ended = Panorec::record(&server.url("status/500"), &scratch.join("out.mp4"), &scratch).run(Duration::ZERO);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+}

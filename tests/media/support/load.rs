@@ -1,0 +1,48 @@
+//! Who had the processor while a recording ran.
+
+use std::fmt;
+use std::fs;
+
+/// Processor time that was not to be had, in cores.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Load {
+    /// Used by processes that are not ours.
+    pub others: f64,
+    /// Taken by the host of this virtual machine.
+    pub stolen: f64,
+    /// Used by the recorder and its children.
+    pub own: f64,
+}
+
+impl Load {
+    /// From here on a 30 fps recording may lose frames through no fault of its own, on two cores.
+    pub fn is_starved(&self) -> bool {
+        self.others > 0.5 || self.stolen > 0.1
+    }
+
+    pub fn worst(&self, other: &Load) -> Load {
+        Load {
+            others: self.others.max(other.others),
+            stolen: self.stolen.max(other.stolen),
+            own: self.own.max(other.own),
+        }
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Load { others, stolen, own } = self;
+        write!(f, "own {own:.2}, others {others:.2}, stolen {stolen:.2} cores")
+    }
+}
+
+/// Totals of the machine in seconds of processor time: used, stolen.
+pub fn machine_seconds() -> (f64, f64) {
+    let stat = fs::read_to_string("/proc/stat").expect("/proc/stat");
+    let first = stat.lines().next().expect("the line of all processors");
+    let ticks: Vec<f64> = first.split_whitespace().skip(1).map(|n| n.parse().unwrap_or(0.0)).collect();
+    let second = 100.0; // USER_HZ, fixed in the kernel's interface
+    // user nice system idle iowait irq softirq steal
+    let used: f64 = [0, 1, 2, 5, 6].iter().map(|&i| ticks[i]).sum();
+    (used / second, ticks[7] / second)
+}
