@@ -9,14 +9,15 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use panorec::media::grid::us_of;
+use panorec::media::grid::{sample_at, us_of};
 use panorec::media::{AudioGrid, Packet, TrackKind};
 use panorec::publisher::finish::{Finished, Kind, Order, finish};
 use panorec::publisher::package::encrypt::HlsKeyBytes;
 use panorec::publisher::package::{HlsEncryption, HlsSettings};
 use panorec::publisher::plan::plan;
 use panorec::publisher::splice::Splicer;
-use panorec::publisher::{MediaPart, PublishError, usable_end};
+use panorec::publisher::{PublishError, usable_end};
+use panorec::session::fold::MediaPart;
 use panorec::session::name::{PartName, RunNumber};
 use panorec::store::{FolderStore, Store, StoreError};
 use proptest::prelude::*;
@@ -186,6 +187,35 @@ fn a_restarted_encoder_joins_to_the_sample() {
 }
 
 #[test]
+fn a_part_that_only_ended_goes_on_without_a_seam() {
+    let end = grid(7.5);
+    let (tracks, packets) = encode(stretch(0, end));
+    let key = packets.iter().find(|packet| packet.track == TrackKind::Video && packet.key && packet.pts_us > 3_900_000);
+    let key_us = key.unwrap().pts_us;
+    let joint = AudioGrid::AAC.floor(sample_at(key_us));
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for mut packet in packets {
+        let limit = if packet.track == TrackKind::Video { key_us } else { us_of(joint) };
+        if packet.pts_us < limit {
+            first.push(packet);
+        } else {
+            packet.pts_us -= us_of(joint);
+            second.push(packet);
+        }
+    }
+    let mut session = Session::new();
+    session.add(&write_part(&tracks, &first), 0, Some(joint));
+    let mut unprimed = tracks.clone();
+    unprimed.audio.as_mut().unwrap().codec_delay_ns = 0;
+    session.add(&write_part(&unprimed, &second), joint, Some(end));
+    let mp4 = session.mp4();
+    assert_eq!(frame_times(&mp4).len(), 226);
+    assert_in_sync(&mp4, 8);
+    let text = fs::read_to_string(&session.hls(3, None)[0]).unwrap();
+    assert!(!text.contains("DISCONTINUITY"), "{text}");
+}
+
+#[test]
 fn twenty_parts_stay_in_sync() {
     let edges: Vec<i64> = (0..=20).map(|index| grid(index as f64 * 0.77)).collect();
     let stretches: Vec<_> = edges.windows(2).map(|pair| stretch(pair[0], pair[1])).collect();
@@ -203,7 +233,7 @@ fn a_torn_part_costs_its_last_packets_only() {
     let usable = usable_end(torn, 0).unwrap();
     assert!((1_800_000..3_000_000).contains(&usable), "{usable}");
     // The next run begins where it saw that the part ends.
-    let from = panorec::media::grid::sample_at(usable as i64);
+    let from = sample_at(usable as i64);
     assert_eq!(from % 1024, 0);
     let mut session = Session::new();
     session.add(torn, 0, Some(from));

@@ -5,6 +5,7 @@ use std::fs::File;
 use tokio::sync::{mpsc, watch};
 
 use super::complaint::Complaint;
+use crate::publisher::{Progress, PublishError, Stage};
 use crate::recorder::control::{Control, Ended, Live, RecorderError};
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, MediaPart};
@@ -38,10 +39,23 @@ pub(super) fn usable_end(part: MediaPart, file: File) -> Option<u64> {
 
 /// Makes and delivers the file, and journals every step up to `Finished` or `Failed`.
 pub(super) fn publish(
-    _session: &SessionDir,
-    _run: PublisherRun,
-    _delivery: &Delivery,
-    _progress: &mut dyn FnMut(Finishing),
+    session: &SessionDir,
+    run: PublisherRun,
+    delivery: &Delivery,
+    progress: &mut dyn FnMut(Finishing),
 ) -> Result<(), Complaint> {
-    Err(Complaint::new(ExitCode::FinishingFailed, "no publisher is built in"))
+    let mut tell = |progress_so_far: Progress| {
+        let what = match progress_so_far.stage {
+            Stage::Transcoding => "transcoding",
+            Stage::Packaging => "finishing",
+            Stage::Delivering => "delivering",
+        };
+        let us = |signed: i64| signed.max(0) as u64;
+        progress(Finishing { what, done_us: us(progress_so_far.done_us), total_us: us(progress_so_far.total_us) });
+    };
+    crate::publisher::publish(session, &run, delivery, &mut tell).map(drop).map_err(|error| match error {
+        PublishError::Session(error) => error.into(),
+        PublishError::Store(error) => Complaint::new(ExitCode::DeliveryFailed, error),
+        error => Complaint::new(ExitCode::FinishingFailed, error),
+    })
 }

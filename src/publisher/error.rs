@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::media::matroska::ReadError;
+use crate::session::folder::FolderError;
 use crate::session::name::PartName;
 
 /// Why no video could be made, or why it could not be brought to its place.
@@ -28,6 +29,8 @@ pub enum PublishError {
     Key(String),
     #[error("FFmpeg's list of segments does not fit the recording: {0}")]
     Segments(&'static str),
+    #[error(transparent)]
+    Session(#[from] FolderError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use super::error::PublishError;
 use super::package::{self, HlsSettings, Made, WorkFolder};
 use super::pictures;
-use super::plan::{MediaPart, OpenPart, Plan, plan};
+use super::plan::{OpenPart, Plan, plan};
 use super::progress::{Progress, Report, Stage};
 use super::transcode;
+use crate::session::fold::MediaPart;
 use crate::session::name::{PartName, RunNumber};
 
 /// The kind of file that is wanted.

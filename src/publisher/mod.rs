@@ -11,11 +11,12 @@ mod parameter_sets;
 mod pictures;
 pub mod plan;
 pub mod progress;
+mod publish;
 mod silence;
 pub mod splice;
 mod transcode;
 
 pub use error::PublishError;
 pub use measure::usable_end;
-pub use plan::MediaPart;
 pub use progress::{Progress, Stage};
+pub use publish::publish;

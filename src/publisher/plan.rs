@@ -8,6 +8,7 @@ use super::measure::{Depth, Survey, survey};
 use crate::media::grid::{SAMPLES_PER_SECOND, sample_at, us_of};
 use crate::media::packet::{AudioTrack, VideoTrack};
 use crate::media::{AudioGrid, Tracks};
+use crate::session::fold::MediaPart;
 use crate::session::name::PartName;
 
 /// A hole that is filled with silence and the last picture; a longer one is a forged journal.
@@ -15,18 +16,8 @@ pub(super) const MAX_HOLE: i64 = 3600 * SAMPLES_PER_SECOND;
 /// About 11 days: more than any recording, small enough to calculate with.
 const MAX_VIDEO_US: u64 = 1_000_000_000_000;
 
-/// A part as the journal tells of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MediaPart {
-    pub name: PartName,
-    /// Where it begins, as a place in the video in microseconds.
-    pub start_us: u64,
-    /// Where it ends; None when nobody closed it.
-    pub end_us: Option<u64>,
-}
-
 /// Opens parts; the files are hostile, and the opener follows no links.
-pub type OpenPart<'a> = dyn Fn(PartName) -> io::Result<File> + Sync + 'a;
+pub type OpenPart<'a> = dyn Fn(PartName) -> io::Result<File> + 'a;
 
 /// A stretch of a part, in samples of the recording, on the audio grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -37,8 +37,12 @@ pub struct Splicer<'a> {
     /// The next sample that is to be given.
     sample: i64,
     last_video_us: Option<i64>,
-    video: VecDeque<Packet>,
-    audio: VecDeque<Packet>,
+    /// Waits for the next one, which tells how long it lasts.
+    picture: Option<Spliced>,
+    /// The least distance of two pictures so far: about one frame of a moving page.
+    least_gap_us: i64,
+    video: VecDeque<Spliced>,
+    audio: VecDeque<Spliced>,
     held_bytes: usize,
     damaged: Vec<PartName>,
 }
@@ -48,10 +52,6 @@ struct Current {
     reader: MatroskaReader<File>,
     /// Whether a key frame was seen.
     entered: bool,
-    /// Waits for the next one, which tells how long it lasts.
-    picture: Option<Packet>,
-    /// The least distance of two pictures so far: about one frame of a moving page.
-    least_gap_us: i64,
     parameter_sets: Option<ParameterSets>,
 }
 
@@ -64,6 +64,8 @@ impl<'a> Splicer<'a> {
             current: None,
             sample: plan.start(),
             last_video_us: None,
+            picture: None,
+            least_gap_us: 0,
             video: VecDeque::new(),
             audio: VecDeque::new(),
             held_bytes: 0,
@@ -83,9 +85,9 @@ impl<'a> Splicer<'a> {
     /// A part that is no part, or cannot be read.
     pub fn next_packet(&mut self) -> Result<Option<Spliced>, PublishError> {
         loop {
-            if let Some(packet) = self.take() {
-                self.held_bytes -= packet.data.len();
-                return Ok(Some(Spliced { packet, part: self.next_part.saturating_sub(1) }));
+            if let Some(spliced) = self.take() {
+                self.held_bytes -= spliced.packet.data.len();
+                return Ok(Some(spliced));
             }
             if self.current.is_some() {
                 self.read()?;
@@ -98,11 +100,11 @@ impl<'a> Splicer<'a> {
     }
 
     /// What can be given away without being overtaken by something earlier.
-    fn take(&mut self) -> Option<Packet> {
-        let complete = self.current.is_none();
+    fn take(&mut self) -> Option<Spliced> {
+        let complete = self.current.is_none() && self.next_part == self.plan.parts.len();
         let full = self.audio.len() + self.video.len() > MAX_HELD_PACKETS || self.held_bytes > MAX_HELD_BYTES;
         match (self.video.front(), self.audio.front()) {
-            (Some(video), Some(audio)) if video.pts_us <= audio.pts_us => self.video.pop_front(),
+            (Some(video), Some(audio)) if video.packet.pts_us <= audio.packet.pts_us => self.video.pop_front(),
             (Some(_), Some(_)) => self.audio.pop_front(),
             (Some(_), None) if complete || full => self.video.pop_front(),
             (None, Some(_)) if complete || full => self.audio.pop_front(),
@@ -126,7 +128,7 @@ impl<'a> Splicer<'a> {
             _ => None,
         };
         self.fill_until(part.start, name)?;
-        self.current = Some(Current { part, reader, entered: false, picture: None, least_gap_us: 0, parameter_sets });
+        self.current = Some(Current { part, reader, entered: false, parameter_sets });
         Ok(())
     }
 
@@ -164,7 +166,7 @@ impl<'a> Splicer<'a> {
         packet.pts_us = us_of(at - self.plan.start());
         packet.duration_us = None;
         self.sample = end;
-        self.hold(packet);
+        self.hold(Spliced { packet, part: self.next_part - 1 });
         Ok(())
     }
 
@@ -176,16 +178,16 @@ impl<'a> Splicer<'a> {
         }
         while self.sample + length <= end {
             let pts_us = us_of(self.sample - self.plan.start());
-            self.hold(silent_packet(&self.plan.audio, pts_us));
+            let packet = silent_packet(&self.plan.audio, pts_us);
+            self.hold(Spliced { packet, part: self.next_part - 1 });
             self.sample += length;
         }
         Ok(())
     }
 
     fn picture(&mut self, mut packet: Packet) {
-        let Some(current) = &mut self.current else {
-            return;
-        };
+        let Some(current) = &mut self.current else { return };
+        let first = !current.entered;
         current.entered |= packet.key;
         if !current.entered {
             return;
@@ -208,44 +210,52 @@ impl<'a> Splicer<'a> {
         }
         packet.pts_us = pts_us;
         self.last_video_us = Some(pts_us);
-        if let Some(mut before) = current.picture.replace(packet) {
-            let gap_us = pts_us - before.pts_us;
-            current.least_gap_us = match current.least_gap_us {
+        let picture = Spliced { packet, part: self.next_part - 1 };
+        if let Some(before) = self.picture.replace(picture) {
+            self.follow(before, pts_us, first);
+        }
+    }
+
+    /// The picture `before` lasts until `pts_us`, where another one is.
+    fn follow(&mut self, mut before: Spliced, pts_us: i64, joined: bool) {
+        let gap_us = pts_us - before.packet.pts_us;
+        if joined && !before.packet.key && gap_us * 10 < self.least_gap_us * 9 {
+            // A new part begins less than a frame after the last picture of the one before: players
+            // that count in frames would have two for one place. Nothing refers to the last one.
+            return;
+        }
+        if !joined {
+            self.least_gap_us = match self.least_gap_us {
                 0 => gap_us,
                 least => least.min(gap_us),
             };
-            before.duration_us = Some(gap_us as u64);
-            self.hold(before);
         }
+        before.packet.duration_us = Some(gap_us as u64);
+        self.hold(before);
     }
 
-    /// The part is over: its last picture and silence last until its end.
+    /// The part is over: silence stands for what it lacks, and after the last one the last picture
+    /// lasts until the end.
     fn leave(&mut self, part: PlannedPart) -> Result<(), PublishError> {
-        let Some(mut current) = self.current.take() else {
-            return Ok(());
-        };
-        let end_us = us_of(part.end - self.plan.start());
-        if let Some(mut last) = current.picture.take() {
-            let rest_us = end_us - last.pts_us;
-            last.duration_us = Some(rest_us as u64);
-            // The next part begins with a picture of its own. Less than a frame before it, players
-            // that count in frames would have two for one place; nothing refers to the last one.
-            let joined = self.next_part < self.plan.parts.len();
-            if last.key || !joined || rest_us * 10 >= current.least_gap_us * 9 {
-                self.hold(last);
-            }
-        }
+        self.current = None;
         if self.sample < part.end {
             self.damaged.push(part.name);
         }
-        self.fill_until(part.end, part.name)
+        self.fill_until(part.end, part.name)?;
+        if self.next_part == self.plan.parts.len()
+            && let Some(mut last) = self.picture.take()
+        {
+            last.packet.duration_us = Some((self.plan.duration_us() - last.packet.pts_us) as u64);
+            self.hold(last);
+        }
+        Ok(())
     }
 
-    fn hold(&mut self, packet: Packet) {
-        self.held_bytes += packet.data.len();
-        match packet.track {
-            TrackKind::Video => self.video.push_back(packet),
-            TrackKind::Audio => self.audio.push_back(packet),
+    fn hold(&mut self, held: Spliced) {
+        self.held_bytes += held.packet.data.len();
+        match held.packet.track {
+            TrackKind::Video => self.video.push_back(held),
+            TrackKind::Audio => self.audio.push_back(held),
         }
     }
 }

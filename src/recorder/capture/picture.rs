@@ -44,6 +44,8 @@ impl Picture {
 pub struct Frame {
     /// Monotonic clock at the grab, in microseconds.
     pub at_us: i64,
+    /// Taken because the display had changed, not because one was wished for.
+    pub refresh: bool,
     pub picture: Arc<Picture>,
 }
 

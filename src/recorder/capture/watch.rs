@@ -236,8 +236,8 @@ impl Watcher {
         }
         self.pace.taken(at_us);
         self.changed = Rows::NONE;
-        self.wished = false;
-        tell(CaptureEvent::Frame(Frame { at_us, picture: self.pool.copy(&self.picture) }));
+        let refresh = !std::mem::take(&mut self.wished);
+        tell(CaptureEvent::Frame(Frame { at_us, refresh, picture: self.pool.copy(&self.picture) }));
         Ok(())
     }
 

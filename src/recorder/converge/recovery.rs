@@ -102,6 +102,7 @@ impl Converge {
         tracing::warn!(?cause, "the page is gone, bringing it back");
         self.stage_ready = false;
         self.missing = cause;
+        self.feeder.handle().forget_phase();
         if self.rolling == Rolling::Yes {
             self.cut_at_us = Some(now_us() - DOUBTFUL_US);
             self.cut(Why::Gap(cause));

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::args::Settings;
+use super::phase::Phase;
 use super::slots::Slots;
 use super::timeline::Timeline;
 use crate::media::grid::{AudioGrid, sample_at, us_of};
@@ -28,6 +29,9 @@ const TOLERANCE: i64 = 240;
 const SOUND_PATIENCE_US: i64 = 1_000_000;
 /// A part is ended at the next key frame after so long, in microseconds.
 const PART_US: i64 = 600_000_000;
+/// How long a start waits to see when the display is refreshed, in microseconds; a page that
+/// moves shows it in this time, and with another it does not matter.
+const SETTLE_US: i64 = 180_000;
 /// A stretch of silence is written in pieces of so many samples.
 const SILENCE_PIECE: i64 = 4_800;
 const SAMPLE_BYTES: usize = 4;
@@ -78,6 +82,8 @@ pub struct Feed {
     frames: VecDeque<Frame>,
     chunks: VecDeque<Chunk>,
     latest: Option<Arc<Picture>>,
+    /// When recording was stopped last.
+    cut_at: i64,
     filler: Option<Arc<Picture>>,
     /// When the last picture was committed, and when the last changed one.
     committed: i64,
@@ -94,6 +100,7 @@ pub struct Feed {
     boundary: Option<i64>,
     grid: AudioGrid,
     slots: Slots,
+    phase: Phase,
     lag: i64,
     interval: i64,
     key_interval: i64,
@@ -111,6 +118,7 @@ impl Feed {
             frames: VecDeque::new(),
             chunks: VecDeque::new(),
             latest: None,
+            cut_at: i64::MIN,
             filler: None,
             committed: i64::MIN,
             changed: i64::MIN,
@@ -125,6 +133,7 @@ impl Feed {
             boundary: None,
             grid: settings.grid(),
             slots,
+            phase: Phase::new(1_000_000 / i64::from(settings.frame_rate)),
             lag: settings.lag_us,
             interval: 1_000_000 / i64::from(settings.frame_rate),
             key_interval: settings.key_interval_us,
@@ -149,6 +158,9 @@ impl Feed {
 
     pub fn push_frame(&mut self, mut frame: Frame) {
         frame.at_us -= self.lag;
+        if frame.refresh {
+            self.phase.see(frame.at_us);
+        }
         self.frames.push_back(frame);
     }
 
@@ -158,8 +170,17 @@ impl Feed {
 
     /// Recording begins or goes on with the first picture from this time on, once it is there.
     /// Gives its time and its place in the video.
-    pub fn join(&mut self, from: i64) -> Option<(i64, i64)> {
-        let at = self.first_frame(from - self.lag)?;
+    pub fn join(&mut self, from: i64, now: i64) -> Option<(i64, i64)> {
+        if !self.phase.is_settled() && now < from + SETTLE_US {
+            return None;
+        }
+        let shown = self.first_frame(from - self.lag)?;
+        // It has been on the display since the last refresh. So slots and refreshes go together
+        // from the start, and no picture is moved.
+        let at = self.phase.refresh_before(shown);
+        let at = if at > self.cut_at { at } else { shown };
+        self.frames.retain(|frame| frame.at_us < at || frame.at_us >= shown);
+        self.frames.iter_mut().filter(|frame| frame.at_us == shown).for_each(|frame| frame.at_us = at);
         let place = self.timeline.join(at);
         self.filler = None;
         self.force_key = true;
@@ -178,7 +199,13 @@ impl Feed {
         let length = self.timeline.length(at);
         let beyond = length - self.slots.place(self.slots.floor(length));
         let at = if self.timeline.is_running() { at - beyond } else { at };
+        self.cut_at = at;
         (at, self.timeline.cut(at))
+    }
+
+    /// The display or Chrome is gone; the next one refreshes at times of its own.
+    pub fn forget_phase(&mut self) {
+        self.phase.forget();
     }
 
     /// Something else is shown from this time on, while time runs on.
@@ -191,7 +218,7 @@ impl Feed {
         };
         if let Some(picture) = &self.filler {
             let after = self.frames.iter().position(|frame| frame.at_us > at).unwrap_or(self.frames.len());
-            self.frames.insert(after, Frame { at_us: at, picture: Arc::clone(picture) });
+            self.frames.insert(after, Frame { at_us: at, refresh: false, picture: Arc::clone(picture) });
         }
         self.timeline.length(at)
     }

@@ -48,6 +48,7 @@ enum Order {
     Join { from_us: i64 },
     Unfill { from_us: i64 },
     Cut { at_us: i64, last: bool },
+    ForgetPhase,
     Fill { at_us: i64, filler: Filler },
     Frame(Frame),
     End,
@@ -123,6 +124,11 @@ impl FeederHandle {
     /// Record nothing from this time on; `last` ends the encoder as well.
     pub fn cut(&self, at_us: i64, last: bool) {
         self.order(Order::Cut { at_us, last });
+    }
+
+    /// Chrome or its display is gone.
+    pub fn forget_phase(&self) {
+        self.order(Order::ForgetPhase);
     }
 
     /// Show something else from this time on.
@@ -249,6 +255,7 @@ impl Loop {
                 self.ending = Some(Ending { at_us, last });
                 (self.tell)(FeederEvent::Cut { at_us, place_us });
             }
+            Order::ForgetPhase => self.feed.forget_phase(),
             Order::Fill { at_us, filler } => {
                 self.feed.fill(at_us, filler);
             }
@@ -267,7 +274,7 @@ impl Loop {
         drop(chunks);
         self.end(now)?;
         if self.ending.is_none() {
-            if let Some((at_us, place_us)) = self.joining.and_then(|from| self.feed.join(from)) {
+            if let Some((at_us, place_us)) = self.joining.and_then(|from| self.feed.join(from, now)) {
                 self.joining = None;
                 (self.tell)(FeederEvent::Joined { at_us, place_us });
             }

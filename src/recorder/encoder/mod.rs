@@ -7,6 +7,7 @@ mod args;
 mod feed;
 mod feeder;
 mod parts;
+mod phase;
 mod process;
 mod sent;
 mod slots;

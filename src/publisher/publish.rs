@@ -1,0 +1,141 @@
+//! The publisher's whole run: what the journal tells of the parts, the finished files, their
+//! delivery, and each step journaled before it counts.
+
+use std::io;
+use std::path::Path;
+
+use super::error::PublishError;
+use super::finish::{Finished, Kind, Order, finish};
+use super::measure::usable_end;
+use super::package::encrypt::HlsKeyBytes;
+use super::package::{HlsEncryption, HlsSettings};
+use super::progress::{Progress, Report, Stage};
+use crate::session::event::{PublishFailure, PublisherEvent, Video};
+use crate::session::fold::MediaPart;
+use crate::session::folder::{FolderError, PublisherRun, SessionDir};
+use crate::session::request::{Delivery, Format};
+use crate::store::{FolderStore, Store};
+
+/// Makes the video of a session and brings it to its place. Journals `RunStarted` up to `Delivered`
+/// and `Finished`, or `Failed`. No videos when nothing was recorded.
+///
+/// It blocks for as long as that takes. The session's parts are left as they are, so it can be done
+/// again.
+///
+/// # Errors
+/// What [`finish`] and the store give; a session that cannot be read or that a newer run has taken
+/// over.
+pub fn publish(
+    session: &SessionDir,
+    run: &PublisherRun,
+    delivery: &Delivery,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Video>, PublishError> {
+    run.append(PublisherEvent::RunStarted { run: run.number() })?;
+    match make_and_deliver(session, run, delivery, progress) {
+        Ok(videos) => {
+            run.append(PublisherEvent::Delivered { videos: videos.clone() })?;
+            run.append(PublisherEvent::Finished)?;
+            Ok(videos)
+        }
+        Err(PublishError::Session(superseded @ FolderError::Superseded { .. })) => Err(superseded.into()),
+        Err(error) => {
+            let failure = match error {
+                PublishError::Store(_) => PublishFailure::Delivery,
+                _ => PublishFailure::Finishing,
+            };
+            let message = error.to_string();
+            // Why it failed is worth more than that it could not be written down.
+            if let Err(unwritten) = run.append(PublisherEvent::Failed { failure, message }) {
+                tracing::warn!(%unwritten, "the failure could not be journaled");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn make_and_deliver(
+    session: &SessionDir,
+    run: &PublisherRun,
+    delivery: &Delivery,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Video>, PublishError> {
+    let parts = measured_parts(session, run)?;
+    run.append(PublisherEvent::TranscodeStarted)?;
+    let order = Order {
+        name: delivery.name.as_str(),
+        kind: kind_of(delivery)?,
+        thumbnail: delivery.thumbnail,
+        contact_sheet: delivery.contact_sheet,
+    };
+    let open = |name| session.open_part(name).map_err(io::Error::other);
+    let output = session.output_folder();
+    let Some(finished) = finish(&parts, &open, &output, &order, progress)? else {
+        return Ok(Vec::new());
+    };
+    for text in &finished.warnings {
+        run.append(PublisherEvent::Warning { text: text.clone() })?;
+    }
+    // Also looks whether a newer run has taken over: it would deliver the same names.
+    run.append(PublisherEvent::UploadStarted)?;
+    let store = FolderStore::new(&delivery.folder);
+    deliver(&finished, &store, progress).map(|video| vec![video])
+}
+
+/// The parts, the last one measured if the recorder left it open.
+fn measured_parts(session: &SessionDir, run: &PublisherRun) -> Result<Vec<MediaPart>, PublishError> {
+    let mut parts: Vec<MediaPart> = session.folded()?.parts().copied().collect();
+    for part in parts.iter_mut().filter(|part| part.end_us.is_none()) {
+        let file = session.open_part(part.name)?;
+        let end_video_us =
+            usable_end(file, part.start_us).map_err(|source| PublishError::Part { part: part.name, source })?;
+        run.append(PublisherEvent::MediaMeasured { part: part.name, end_video_us })?;
+        part.end_us = Some(end_video_us);
+    }
+    Ok(parts)
+}
+
+fn kind_of(delivery: &Delivery) -> Result<Kind, PublishError> {
+    if delivery.format == Format::Mp4 {
+        return Ok(Kind::Mp4);
+    }
+    let encryption = |key: &crate::session::request::HlsKey| {
+        Ok::<_, PublishError>(HlsEncryption {
+            key: HlsKeyBytes::read(&key.file)?,
+            key_url: key.url.to_string(),
+            iv: key.iv.map(|iv| iv.0),
+        })
+    };
+    Ok(Kind::Hls(HlsSettings {
+        segment_seconds: delivery.segment_seconds.get(),
+        encryption: delivery.key.as_ref().map(encryption).transpose()?,
+    }))
+}
+
+/// Brings the files to the store: the one that players open comes last, when all it names is there.
+fn deliver(finished: &Finished, store: &dyn Store, progress: &mut dyn FnMut(Progress)) -> Result<Video, PublishError> {
+    let total = finished.files.len() as i64;
+    let mut report = Report::new(progress, Stage::Delivering, finished.duration_us);
+    let (mut size_bytes, mut entry) = (0, None);
+    let files = finished.pictures.iter().chain(finished.files.iter().rev());
+    for (done, file) in files.enumerate() {
+        let delivered = store.deliver(file, &name_of(file))?;
+        if !finished.pictures.contains(file) {
+            size_bytes += delivered.size_bytes;
+            entry = Some(delivered);
+        }
+        report.at(finished.duration_us * done as i64 / total.max(1));
+    }
+    let entry = entry.ok_or(PublishError::Segments("there are none"))?;
+    Ok(Video {
+        filename: entry.name,
+        size_bytes,
+        duration_seconds: finished.duration_us as f64 / 1e6,
+        url: entry.url,
+        file_id: None,
+    })
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
