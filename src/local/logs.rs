@@ -7,12 +7,11 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::screen::Screen;
 
-/// Begins to log what PANOREC_LOG says; warnings by default.
+/// Begins to log what PANOREC_LOG says; panorec's own warnings by default. The crates it stands on
+/// warn of what is expected here: of events that a newer Chrome has, of a daemon that has ended.
 pub(super) fn init(screen: &Screen) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
-        .with_env_var("PANOREC_LOG")
-        .from_env_lossy();
+    let said = std::env::var("PANOREC_LOG").ok().filter(|said| !said.is_empty());
+    let filter = EnvFilter::new(said.as_deref().unwrap_or("panorec=warn"));
     // A second subscriber in one process (tests) is of no interest.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

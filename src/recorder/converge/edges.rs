@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::run::Converge;
+use super::run::{Converge, Rolling, Why};
 use crate::recorder::browser::{BrowserEvent, PageCall};
 use crate::recorder::clock::now_us;
 use crate::recorder::control::{Control, Ended, Key, RecorderError};
@@ -31,13 +31,16 @@ impl Converge {
         }
     }
 
+    /// Closes the part, unless that is what takes too long: then the session is left as it is.
     fn stop_run(&mut self) {
-        if self.encoding.as_ref().is_some_and(|encoding| !encoding.over) {
-            if self.rolling != super::run::Rolling::Finishing {
-                self.cut(super::run::Why::Finish);
+        let finishing = self.rolling == Rolling::Finishing;
+        match &self.encoding {
+            Some(encoding) if !encoding.over && !finishing => self.cut(Why::Finish),
+            Some(encoding) => {
+                encoding.child.kill();
+                self.ended = Some(Ended::Interrupted);
             }
-        } else {
-            self.ended = Some(Ended::Interrupted);
+            None => self.ended = Some(Ended::Interrupted),
         }
     }
 

@@ -66,12 +66,16 @@ impl Converge {
 
     fn build_failed(&mut self, error: &StageError) -> Result<(), RecorderError> {
         self.failed_builds += 1;
-        tracing::warn!(%error, attempt = self.failed_builds, "cannot show the page");
-        self.note(RecorderEvent::PageFailed { reason: error.to_string() })?;
+        let reason = match error {
+            StageError::Load(_) => format!("{}: {error}", self.request.url.host()),
+            _ => error.to_string(),
+        };
+        tracing::warn!(reason, attempt = self.failed_builds, "cannot show the page");
+        self.note(RecorderEvent::PageFailed { reason: reason.clone() })?;
         let begun = self.folded.start_time().is_some();
         let again = is_transient(error) && self.failed_builds < FIRST_BUILDS;
         if !begun && !again {
-            return self.fail(failure_of(error), error.to_string());
+            return self.fail(failure_of(error), reason);
         }
         self.stage.forget_after(error);
         let doubled = FIRST_RETRY.saturating_mul(1 << self.failed_builds.saturating_sub(1).min(8));

@@ -72,8 +72,9 @@ pub(super) struct Converge {
     /// Builds of the stage that failed in a row.
     pub failed_builds: u32,
     pub retry_at: Option<Instant>,
-    pub feeder: Feeder,
+    // Before the feeder: a write into FFmpeg ends with FFmpeg.
     pub encoding: Option<Encoding>,
+    pub feeder: Feeder,
     pub encoder_failures: u32,
     pub media: mpsc::UnboundedSender<MediaEvent>,
     pub rolling: Rolling,
