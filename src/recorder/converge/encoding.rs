@@ -12,7 +12,7 @@ use crate::media::grid::{sample_at, us_of};
 use crate::recorder::child::Child;
 use crate::recorder::clock::now_us;
 use crate::recorder::control::RecorderError;
-use crate::recorder::encoder::{Encoder, FeederEvent, PartFiles, PartsEvent, PartsWriter, Sent, Timeline};
+use crate::recorder::encoder::{Beginning, Encoder, FeederEvent, PartFiles, PartsEvent, PartsWriter, Sent, Timeline};
 use crate::session::event::{Failure, GapCause, RecorderEvent};
 use crate::session::folder::RecorderRun;
 use crate::session::name::PartName;
@@ -59,16 +59,11 @@ impl Converge {
         self.unnoted_part = Some(first.0);
         let sent = Sent::default();
         let media = self.media.clone();
-        let parts = PartsWriter::start(
-            encoder.output,
-            sent.clone(),
-            self.settings.grid(),
-            base_us,
-            first,
-            Box::new(files),
-            Arc::clone(&self.bytes),
-            move |event| drop(media.send(MediaEvent::Parts(event))),
-        );
+        let beginning = Beginning { sent: sent.clone(), grid: self.settings.grid(), base_us, first };
+        let bytes = Arc::clone(&self.bytes);
+        let parts = PartsWriter::start(encoder.output, beginning, Box::new(files), bytes, move |event| {
+            let _ = media.send(MediaEvent::Parts(event));
+        });
         let parts = parts.map_err(RecorderError::Thread)?;
         let attached = self.feeder.handle().attach(&self.settings, encoder.input, sent, base_us);
         if let Err(error) = attached {

@@ -423,7 +423,7 @@ impl Feed {
     }
 
     fn silence_until(&mut self, sample: i64, sink: &mut impl Sink) -> io::Result<()> {
-        const SILENCE: [u8; SILENCE_PIECE as usize * SAMPLE_BYTES] = [0; SILENCE_PIECE as usize * SAMPLE_BYTES];
+        static SILENCE: [u8; SILENCE_PIECE as usize * SAMPLE_BYTES] = [0; SILENCE_PIECE as usize * SAMPLE_BYTES];
         while self.next_sample < sample {
             let piece = (sample - self.next_sample).min(SILENCE_PIECE) as usize;
             self.sound(&SILENCE[..piece * SAMPLE_BYTES], sink)?;

@@ -16,7 +16,7 @@ mod timeline;
 pub use args::Settings;
 pub use feed::Filler;
 pub use feeder::{Feeder, FeederEvent, FeederHandle};
-pub use parts::{PartFiles, PartsEvent, PartsWriter};
+pub use parts::{Beginning, PartFiles, PartsEvent, PartsWriter};
 pub use process::{Encoder, EncoderError};
 pub use sent::Sent;
 pub use timeline::Timeline;

@@ -39,24 +39,32 @@ pub trait PartFiles: Send {
     fn next(&mut self) -> io::Result<(PartName, File)>;
 }
 
+/// Where an encoder's output begins.
+pub struct Beginning {
+    /// What goes into the encoder.
+    pub sent: Sent,
+    pub grid: AudioGrid,
+    /// The place of the first sample in the video, in microseconds.
+    pub base_us: i64,
+    /// The part that begins there, and its empty file.
+    pub first: (PartName, File),
+}
+
 /// The running thread. It ends when FFmpeg closes its output.
 pub struct PartsWriter {
     thread: Option<JoinHandle<()>>,
 }
 
 impl PartsWriter {
-    /// Starts writing the encoder's output; the first part exists already and begins at
-    /// `base_us`. `tell` must not block.
+    /// Starts writing the encoder's output. `tell` must not block.
     pub fn start(
         output: File,
-        sent: Sent,
-        grid: AudioGrid,
-        base_us: i64,
-        first: (PartName, File),
+        beginning: Beginning,
         files: Box<dyn PartFiles>,
         bytes: Arc<AtomicU64>,
         mut tell: impl FnMut(PartsEvent) + Send + 'static,
     ) -> io::Result<Self> {
+        let Beginning { sent, grid, base_us, first } = beginning;
         let thread = std::thread::Builder::new().name("parts".into()).spawn(move || {
             let mut writing = Writing {
                 sent,

@@ -1,12 +1,11 @@
 //! From a session folder with its journals to the delivered file.
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use panorec::media::AudioGrid;
+use crate::parts::grid;
+use crate::support::*;
 use panorec::media::grid::us_of;
 use panorec::publisher::{PublishError, publish};
 use panorec::session::event::{PublishFailure, RecorderEvent};
@@ -15,7 +14,6 @@ use panorec::session::folder::{PublisherRun, RecorderRun, SessionDir};
 use panorec::session::intent::By;
 use panorec::session::name::{PartName, TaskId};
 use panorec::session::request::{Delivery, Format, HlsKey, PageUrl, Request, SegmentDuration};
-use support::*;
 
 struct World {
     folder: tempfile::TempDir,
@@ -73,10 +71,6 @@ impl World {
         files.sort();
         files
     }
-}
-
-fn grid(seconds: f64) -> i64 {
-    AudioGrid::AAC.nearest((seconds * 48_000.0) as i64)
 }
 
 fn whole(bytes: &[u8]) -> usize {
