@@ -10,12 +10,10 @@ use super::panorec::{Kind, Run};
 
 /// Presses and releases the left button at a place of the recorded page.
 pub fn click(run: &Run, x: i16, y: i16) {
-    let server = run.find(Kind::Display).expect("an X server");
-    let line = server.command_line();
-    let words: Vec<&str> = line.split(' ').collect();
-    let display = words.iter().find(|word| word.starts_with(':')).expect("the display's name");
-    let after = |option: &str| words.iter().position(|word| *word == option).map(|at| words[at + 1]);
-    let connection = connect(display, after("-auth"));
+    // The display's number is chosen by the server itself; Chrome was told it.
+    let browser = run.find(Kind::Browser).expect("Chrome");
+    let display = browser.environment("DISPLAY").expect("Chrome's display");
+    let connection = connect(&display, browser.environment("XAUTHORITY").as_deref());
     let root = connection.setup().roots[0].root;
     let fake = |kind, detail| {
         let sent = connection.xtest_fake_input(kind, detail, 0, root, x, y, 0);
