@@ -2,7 +2,7 @@
 //! delivery, and each step journaled before it counts.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::PublishError;
 use super::finish::{Finished, Kind, Order, finish};
@@ -69,10 +69,16 @@ fn make_and_deliver(
         contact_sheet: delivery.contact_sheet,
     };
     let open = |name| session.open_part(name).map_err(io::Error::other);
-    let output = session.output_folder();
-    let Some(finished) = finish(&parts, &open, &output, &order, progress)? else {
-        return Ok(Vec::new());
+    let mut beside = None;
+    let finished = match finish(&parts, &open, &session.output_folder(), &order, progress) {
+        // The disk of the session is full, but the file may be meant for another one.
+        Err(PublishError::DiskFull) => {
+            let folder = beside.insert(Beside::make(&delivery.folder)?);
+            finish(&parts, &open, &folder.0, &order, progress)?
+        }
+        other => other?,
     };
+    let Some(finished) = finished else { return Ok(Vec::new()) };
     for text in &finished.warnings {
         run.append(PublisherEvent::Warning { text: text.clone() })?;
     }
@@ -80,6 +86,25 @@ fn make_and_deliver(
     run.append(PublisherEvent::UploadStarted)?;
     let store = FolderStore::new(&delivery.folder);
     deliver(&finished, &store, progress).map(|video| vec![video])
+}
+
+/// A hidden folder where the files are to go, for making them there; gone with its value.
+struct Beside(PathBuf);
+
+impl Beside {
+    fn make(folder: &Path) -> Result<Beside, PublishError> {
+        let path = folder.join(format!(".panorec-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&path).map_err(PublishError::io("make a folder beside the output"))?;
+        Ok(Beside(path))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "cannot remove a temporary folder");
+        }
+    }
 }
 
 /// The parts, the last one measured if the recorder left it open.

@@ -60,8 +60,8 @@ pub enum CaptureEvent {
 }
 
 enum Wish {
-    /// A picture now, changed or not.
-    Picture,
+    /// A picture at this time (monotonic, in microseconds), changed or not.
+    Picture(i64),
     End,
 }
 
@@ -93,7 +93,7 @@ impl Capture {
             pace: Pace::new(frame_rate, display.mode.hz),
             target: None,
             changed: Rows::NONE,
-            wished: false,
+            wished: None,
         };
         watcher.prepare()?;
         let own_wake = Arc::clone(&wake);
@@ -104,9 +104,9 @@ impl Capture {
         Ok(Self { wishes, wake, thread: Some(thread) })
     }
 
-    /// Asks for a picture of the page as it is now.
-    pub fn wish_for_picture(&self) {
-        self.send(Wish::Picture);
+    /// Asks for a picture of the page as it is at this time, monotonic, in microseconds.
+    pub fn wish_for_picture(&self, at_us: i64) {
+        self.send(Wish::Picture(at_us));
     }
 
     fn send(&self, wish: Wish) {
@@ -140,7 +140,7 @@ struct Watcher {
     pace: Pace,
     target: Option<Target>,
     changed: Rows,
-    wished: bool,
+    wished: Option<i64>,
 }
 
 impl Watcher {
@@ -173,7 +173,7 @@ impl Watcher {
         loop {
             loop {
                 match wished.try_recv() {
-                    Ok(Wish::Picture) => self.wished = true,
+                    Ok(Wish::Picture(at_us)) => self.wished = Some(at_us),
                     Ok(Wish::End) | Err(TryRecvError::Disconnected) => return Ok(()),
                     Err(TryRecvError::Empty) => break,
                 }
@@ -189,19 +189,23 @@ impl Watcher {
         }
     }
 
+    fn is_wished(&self) -> bool {
+        self.wished.is_some_and(|at| now_us() >= at)
+    }
+
     fn is_due(&self) -> bool {
         let ready = self.target.as_ref().is_some_and(|target| target.full_size);
-        ready && (self.wished || (!self.changed.is_empty() && now_us() >= self.pace.next()))
+        ready && (self.is_wished() || (!self.changed.is_empty() && now_us() >= self.pace.next()))
     }
 
     fn wait(&self, wake: &EventFd) -> Result<(), CaptureError> {
         self.connection.flush()?;
-        let timeout = if self.changed.is_empty() || self.target.is_none() {
-            PollTimeout::NONE
-        } else {
-            let millis = (self.pace.next() - now_us()).div_euclid(1000) + 1;
+        let change = (!self.changed.is_empty()).then(|| self.pace.next());
+        let due = self.target.as_ref().and([change, self.wished].into_iter().flatten().min());
+        let timeout = due.map_or(PollTimeout::NONE, |due| {
+            let millis = (due - now_us()).div_euclid(1000) + 1;
             PollTimeout::from(millis.clamp(0, 1000) as u16)
-        };
+        });
         let mut fds = [
             PollFd::new(self.connection.stream().as_fd(), PollFlags::POLLIN),
             PollFd::new(wake.as_fd(), PollFlags::POLLIN),
@@ -220,7 +224,7 @@ impl Watcher {
         let Some(target) = &self.target else {
             return Ok(());
         };
-        let rows = if self.wished { Rows::all(self.picture.height) } else { self.changed };
+        let rows = if self.is_wished() { Rows::all(self.picture.height) } else { self.changed };
         // Before the read: what changes from here on counts for the next picture.
         self.connection.damage_subtract(target.damage, x11rb::NONE, x11rb::NONE)?;
         let at_us = now_us();
@@ -229,14 +233,17 @@ impl Watcher {
             Err(CaptureError::Reply(ReplyError::X11Error(error))) => {
                 tracing::debug!(?error, "no picture");
                 self.changed = Rows::NONE;
-                self.wished = false;
+                self.wished = None;
                 return Ok(());
             }
             other => other?,
         }
         self.pace.taken(at_us);
         self.changed = Rows::NONE;
-        let refresh = !std::mem::take(&mut self.wished);
+        let refresh = !self.is_wished();
+        if !refresh {
+            self.wished = None;
+        }
         tell(CaptureEvent::Frame(Frame { at_us, refresh, picture: self.pool.copy(&self.picture) }));
         Ok(())
     }
@@ -308,6 +315,8 @@ impl Watcher {
         if size == wanted {
             if !target.full_size {
                 target.full_size = true;
+                // Another window than before, maybe: nothing of the last picture is true of it.
+                self.changed = Rows::all(self.picture.height);
                 tell(CaptureEvent::WindowReady);
             }
         } else if target.full_size {

@@ -114,8 +114,9 @@ impl Converge {
 
     pub(super) fn unfill(&mut self) {
         self.rolling = Rolling::Yes;
-        self.feeder.handle().unfill(now_us());
-        self.wish_for_picture();
+        let from = now_us();
+        self.feeder.handle().unfill(from);
+        self.wish_for_picture(from);
     }
 
     /// The page is shown again after a pause that took its time.

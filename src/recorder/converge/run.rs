@@ -91,6 +91,8 @@ pub(super) struct Converge {
     pub cause: Option<GapCause>,
     /// Why the page is missing now.
     pub missing: GapCause,
+    /// When the page gave its start signal, until the first picture after it.
+    pub start_signal_us: Option<i64>,
     /// The document that has called startRecord().
     pub start_document: Option<u64>,
     /// Who wanted the state that is in force.
@@ -191,6 +193,7 @@ pub async fn run(
         unnoted_part: None,
         cause: None,
         missing: GapCause::RecorderDied,
+        start_signal_us: None,
         start_document: None,
         wanted_by: By::Intent,
         cut_at_us: None,
@@ -314,8 +317,11 @@ impl Converge {
 
     fn join(&mut self) {
         self.rolling = Rolling::Yes;
-        self.feeder.handle().join(now_us());
-        self.wish_for_picture();
+        // A picture shows what the page drew up to two refreshes before.
+        let drawn = self.start_signal_us.take().map_or(0, |at| at + 2_000_000 / i64::from(self.plan.mode.hz));
+        let from = now_us().max(drawn);
+        self.feeder.handle().join(from);
+        self.wish_for_picture(from);
     }
 
     pub(super) fn cut(&mut self, why: Why) {
@@ -340,9 +346,9 @@ impl Converge {
         }
     }
 
-    pub(super) fn wish_for_picture(&self) {
+    pub(super) fn wish_for_picture(&self, at_us: i64) {
         if let Some(capture) = &self.stage.capture {
-            capture.wish_for_picture();
+            capture.wish_for_picture(at_us);
         }
     }
 }

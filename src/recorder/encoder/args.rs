@@ -111,6 +111,7 @@ impl Settings {
             Codec::H264 => format!(
                 "-c:v libx264 -preset {preset} -crf {crf} -maxrate {rate}k -bufsize {}k -bf 0 \
                  -rc-lookahead {LOOK_AHEAD} {key_frames} -forced-idr 1 \
+                 -x264-params fps={frame_rate}/1 \
                  -bsf:v h264_metadata=tick_rate={}:fixed_frame_rate_flag=0",
                 rate * 2,
                 frame_rate * 2,

@@ -346,6 +346,9 @@ impl Feed {
             self.behind = true;
             if changed {
                 self.pushes_left = self.held_back;
+            } else {
+                // Tried again an interval later.
+                self.committed = at;
             }
             return Ok(());
         };

@@ -1,11 +1,13 @@
 //! The Pulse daemon of a recording.
 
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::stream::{Chunk, Monitor, SAMPLE_RATE, join};
 use crate::recorder::child::{Child, ChildError, Recipe, find_program};
+use crate::recorder::files::appears;
 use crate::recorder::workplace::Workplace;
 
 /// The null sink that Chrome plays into.
@@ -58,9 +60,13 @@ impl Sound {
             .arg("-L")
             .arg(format!("module-native-protocol-unix socket={} auth-anonymous=1", socket.display()));
         let mut child = recipe.spawn()?;
-        child.ready(READY, crate::recorder::files::appears(&socket)).await?;
+        let connected = child.ready(READY, async {
+            appears(&socket).await?;
+            connect(&socket).await
+        });
+        let connected = connected.await?;
         let monitor = child
-            .ready(READY, async { join(&socket, tell).await.map_err(|error| io::Error::other(error.to_string())) });
+            .ready(READY, async { join(connected, tell).await.map_err(|error| io::Error::other(error.to_string())) });
         let monitor = monitor.await?;
         Ok(Self { child, socket, _monitor: monitor })
     }
@@ -68,5 +74,17 @@ impl Sound {
     /// PULSE_SERVER for a child.
     pub fn environment(&self) -> (&'static str, String) {
         ("PULSE_SERVER", format!("unix:{}", self.socket.display()))
+    }
+}
+
+/// The daemon's socket is there a moment before it listens, and there is no event for that.
+async fn connect(socket: &Path) -> io::Result<UnixStream> {
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    loop {
+        tick.tick().await;
+        match UnixStream::connect(socket) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            other => return other,
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
 use pulseaudio::protocol::{ChannelMap, ChannelPosition, RecordStreamParams, SampleFormat, SampleSpec};
@@ -41,8 +40,7 @@ pub struct Monitor {
 }
 
 /// Joins the sink. `tell` gets each chunk on the client's own thread and must not block.
-pub async fn join(socket: &Path, mut tell: impl FnMut(Chunk) + Send + 'static) -> Result<Monitor, SoundError> {
-    let socket = UnixStream::connect(socket)?;
+pub async fn join(socket: UnixStream, mut tell: impl FnMut(Chunk) + Send + 'static) -> Result<Monitor, SoundError> {
     let refused = |e: &dyn std::fmt::Display| SoundError::Refused(e.to_string());
     // The handshake blocks, though only for the daemon beside us.
     let client = tokio::task::block_in_place(|| Client::new_unix(c"panorec", socket, Some([0; COOKIE])))

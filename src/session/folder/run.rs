@@ -18,6 +18,9 @@ use crate::session::event::{EVENT_VERSION, Entry, Moment, PublisherEvent, Record
 use crate::session::fold::{Folded, MediaPart};
 use crate::session::name::{PartName, RunNumber};
 
+/// The file that keeps room for a run's last events.
+const RESERVE: &str = "reserve";
+
 /// A life of the recorder.
 pub type RecorderRun = Run<RecorderEvent>;
 /// A life of the publisher.
@@ -37,14 +40,19 @@ pub struct Run<E> {
 pub trait HalfEvent: Serialize {
     /// The half's folder.
     const HALF: &'static str;
+    /// Room on the disk that is kept for the last events of a run.
+    const RESERVE_BYTES: u64;
 }
 
 impl HalfEvent for RecorderEvent {
     const HALF: &'static str = "recorder";
+    /// The recorder fills disks, and has to tell that it did; then the publisher has to work.
+    const RESERVE_BYTES: u64 = 1 << 20;
 }
 
 impl HalfEvent for PublisherEvent {
     const HALF: &'static str = "publisher";
+    const RESERVE_BYTES: u64 = 0;
 }
 
 impl<E: HalfEvent> Run<E> {
@@ -64,13 +72,20 @@ impl<E: HalfEvent> Run<E> {
             }
         };
         let folder = runs.folder(number.to_string())?;
+        let reserve = Reserve::make(&folder, E::RESERVE_BYTES);
         let file = folder.create_new(JOURNAL, OFlags::WRONLY | OFlags::APPEND)?;
         let path = folder.path_of(JOURNAL);
         // Held until the process ends, however it ends: others can tell that the run lives.
         rustix::fs::flock(&file, FlockOperation::LockExclusive)
             .map_err(|error| FolderError::io("lock", &path, error))?;
         folder.sync()?;
-        Ok(Run { number, half, runs, journal: Mutex::new(Journal { file, path, length: 0 }), events: PhantomData })
+        Ok(Run {
+            number,
+            half,
+            runs,
+            journal: Mutex::new(Journal { file, path, length: 0, reserve }),
+            events: PhantomData,
+        })
     }
 
     pub fn number(&self) -> RunNumber {
@@ -139,28 +154,60 @@ struct Journal {
     path: PathBuf,
     /// Bytes of whole lines.
     length: u64,
+    reserve: Option<Reserve>,
+}
+
+/// A file that only takes room, until the room is needed for something better.
+#[derive(Debug)]
+struct Reserve(PathBuf);
+
+impl Reserve {
+    fn make(folder: &Beneath, bytes: u64) -> Option<Reserve> {
+        if bytes == 0 {
+            return None;
+        }
+        let file = folder.create_new(RESERVE, OFlags::WRONLY).ok()?;
+        let reserve = Reserve(folder.path_of(RESERVE));
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).ok()?;
+        Some(reserve)
+    }
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::debug!(%error, "the reserve is gone already");
+        }
+    }
 }
 
 impl Journal {
     fn append(&mut self, entry: &impl Serialize) -> Result<(), FolderError> {
-        let failed = |error: std::io::Error| FolderError::io("write", &self.path, error);
+        let path = self.path.clone();
+        let failed = |error: std::io::Error| FolderError::io("write", &path, error);
         let mut line = serde_json::to_vec(entry).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         if line.len() > limits::LINE_BYTES {
             return Err(FolderError::LongEvent { bytes: line.len(), limit: limits::LINE_BYTES });
         }
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        match written {
-            Ok(()) => {
-                self.length += line.len() as u64;
-                Ok(())
-            }
-            Err(error) => {
-                // A full disk can take half a line; the next line must not run into it. Where
-                // even this fails, so will the next append.
-                let _ = self.file.set_len(self.length);
-                Err(failed(error))
-            }
+        let mut written = self.write(&line);
+        if written.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull)
+            && self.reserve.take().is_some()
+        {
+            written = self.write(&line);
         }
+        written.map_err(failed)?;
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
+        let written = self.file.write_all(line).and_then(|()| self.file.sync_data());
+        if written.is_err() {
+            // A full disk can take half a line; the next line must not run into it. Where even
+            // this fails, so will the next append.
+            let _ = self.file.set_len(self.length);
+        }
+        written
     }
 }

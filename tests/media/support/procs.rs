@@ -63,13 +63,6 @@ impl Process {
         read_stat(self.pid).map_or(0.0, |stat| stat.cpu_seconds)
     }
 
-    /// A variable of its environment, as it was started with.
-    pub fn environment(&self, name: &str) -> Option<String> {
-        let bytes = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
-        let text = String::from_utf8_lossy(&bytes);
-        text.split('\0').find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
-    }
-
     fn has_environment(&self, entry: &str) -> bool {
         let bytes = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
         bytes.split(|&byte| byte == 0).any(|one| one == entry.as_bytes())
