@@ -114,7 +114,8 @@ fn a_recording_killed_while_paused_films_nothing_until_told() {
         let first_after = report["clock"]["first_ms"].as_f64().unwrap_or(f64::NAN)
             + jump["video_time"].as_f64().unwrap_or(f64::NAN) * 1000.0
             + jump["clock_jump_ms"].as_f64().unwrap_or(f64::NAN);
-        checks.at_least("first frame after it was told, in ms", &json!(first_after - told_at), -100.0);
+        // What the display shows at that moment was drawn a few refreshes earlier.
+        checks.at_least("first frame after it was told, in ms", &json!(first_after - told_at), -250.0);
     });
 }
 

@@ -1,6 +1,5 @@
 //! A meeting: four tiles of video with sound, over WebRTC from a real peer.
 
-use crate::clock::edges;
 use crate::support::peer::{Meeting, TILES};
 use crate::support::{Panorec, Scratch, judged, measure_page, seconds};
 
@@ -26,6 +25,5 @@ fn a_meeting_of_four_is_seen_and_heard() {
         }
         // What the peer's network and the browser's jitter buffer skip is theirs; this is ours.
         checks.at_most("frames we dropped", &ended.json["content"]["droppedFrameShare"], 0.01);
-        edges(checks, &report);
     });
 }

@@ -49,7 +49,8 @@ pub fn kit_media() -> &'static Path {
     })
 }
 
-/// A folder of one test, removed at its end (kept and named when the test fails).
+/// A folder of one test, removed at its end; kept and named when the test panics, or always with
+/// PANOREC_TEST_KEEP=1.
 pub struct Scratch {
     folder: Option<tempfile::TempDir>,
 }
@@ -72,7 +73,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let folder = self.folder.take().expect("dropped once");
-        if std::thread::panicking() {
+        if std::thread::panicking() || std::env::var_os("PANOREC_TEST_KEEP").is_some() {
             println!("    kept for a look: {}", folder.keep().display());
         }
     }

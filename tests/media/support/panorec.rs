@@ -221,9 +221,9 @@ impl Run {
     pub fn find(&self, kind: Kind) -> Option<Process> {
         let mut found = descendants(self.pid());
         found.retain(|process| kind.matches(process));
-        // The page is the largest renderer; of the others there is one, or the oldest is meant.
+        // The page's renderer is the one that works; Chrome keeps a spare one of about the same size.
         match kind {
-            Kind::Renderer => found.into_iter().max_by_key(Process::resident_pages),
+            Kind::Renderer => found.into_iter().max_by(|a, b| a.cpu_seconds().total_cmp(&b.cpu_seconds())),
             _ => found.into_iter().next(),
         }
     }

@@ -58,9 +58,9 @@ impl Process {
         first.rsplit('/').next().unwrap_or_default().to_owned()
     }
 
-    pub fn resident_pages(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/statm", self.pid)).unwrap_or_default();
-        text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+    /// Processor time used so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        read_stat(self.pid).map_or(0.0, |stat| stat.cpu_seconds)
     }
 
     fn has_environment(&self, entry: &str) -> bool {
