@@ -44,6 +44,12 @@ impl Identity {
     }
 }
 
+/// Whether this user is one that recordings of ours run as.
+pub fn is_ours(uid: u32) -> bool {
+    let own = Uid::effective();
+    if own.is_root() { DYNAMIC_USERS.contains(&uid) } else { uid == own.as_raw() }
+}
+
 fn users_with_processes() -> HashSet<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return HashSet::new();

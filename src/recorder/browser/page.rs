@@ -44,8 +44,8 @@ pub enum BrowserEvent {
     /// The page called one of its functions; `id` settles the promise. `document` changes with
     /// each document that the page loads.
     Call { call: PageCall, id: u64, document: u64 },
-    /// The page's renderer is gone.
-    RendererGone,
+    /// The page's renderer is gone; for want of memory, as Chrome says.
+    RendererGone { out_of_memory: bool },
     /// The page's main thread has not answered for long.
     Hung,
     /// The page's document is an error page of Chrome's.
@@ -122,7 +122,8 @@ pub(super) async fn watch(
     tasks.push(tokio::spawn(async move {
         while let Some(crash) = crashes.next().await {
             if crash.target_id == own {
-                let _ = tell.send(BrowserEvent::RendererGone);
+                let out_of_memory = crash.status == "oom";
+                let _ = tell.send(BrowserEvent::RendererGone { out_of_memory });
             }
         }
     }));

@@ -95,8 +95,9 @@ impl Converge {
     pub(super) async fn follow_browser(&mut self, event: BrowserEvent) -> Result<(), RecorderError> {
         match event {
             BrowserEvent::Call { call, id, document } => self.page_call(call, id, document),
-            BrowserEvent::RendererGone => {
-                let cause = self.cause.take().unwrap_or(GapCause::RendererDied);
+            BrowserEvent::RendererGone { out_of_memory } => {
+                let found = if out_of_memory { GapCause::OutOfMemory } else { GapCause::RendererDied };
+                let cause = self.cause.take().unwrap_or(found);
                 self.page_gone(cause)
             }
             BrowserEvent::Hung => {

@@ -1,6 +1,7 @@
 //! Starting and checking the X server.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,6 +14,7 @@ use x11rb::rust_connection::{DefaultStream, RustConnection};
 
 use super::mode::Mode;
 use crate::recorder::child::{Child, ChildError, Recipe, find_program};
+use crate::recorder::identity;
 use crate::recorder::workplace::Workplace;
 use crate::session::event::DisplayKind;
 
@@ -181,6 +183,19 @@ fn make_socket_folder() {
     use std::os::unix::fs::PermissionsExt;
     if nix::unistd::Uid::effective().is_root() && std::fs::create_dir(SOCKETS).is_ok() {
         let _ = std::fs::set_permissions(SOCKETS, std::fs::Permissions::from_mode(0o1777));
+    }
+    remove_abandoned_sockets();
+}
+
+/// Killed servers leave their sockets, and each takes a display number away.
+fn remove_abandoned_sockets() {
+    let Ok(entries) = std::fs::read_dir(SOCKETS) else { return };
+    for entry in entries.flatten() {
+        let ours = entry.metadata().is_ok_and(|meta| identity::is_ours(meta.uid()));
+        let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if ours && UnixStream::connect(entry.path()).is_err_and(|error| refused(&error)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -11,10 +11,11 @@ use super::panorec::{Kind, Run};
 /// Presses and releases the left button at a place of the recorded page.
 pub fn click(run: &Run, x: i16, y: i16) {
     let server = run.find(Kind::Display).expect("an X server");
+    let browser = run.find(Kind::Browser).expect("Chrome");
     let line = server.command_line();
     let words: Vec<&str> = line.split(' ').collect();
     let after = |option: &str| words.iter().position(|word| *word == option).map(|at| words[at + 1]);
-    let connection = connect(&display_of(server.pid), after("-auth"));
+    let connection = connect(&display_of(browser.pid), after("-auth"));
     let root = connection.setup().roots[0].root;
     let fake = |kind, detail| {
         let sent = connection.xtest_fake_input(kind, detail, 0, root, x, y, 0);
@@ -26,16 +27,12 @@ pub fn click(run: &Run, x: i16, y: i16) {
     connection.get_input_focus().expect("sent").reply().expect("the clicks arrived");
 }
 
-/// The name of a server's display, by the lock file that holds its process id (Xserver(1)).
-fn display_of(server: i32) -> String {
-    let files = std::fs::read_dir("/tmp").expect("/tmp").flatten();
-    let number = files.filter_map(|file| {
-        let name = file.file_name().into_string().ok()?;
-        let number = name.strip_prefix(".X")?.strip_suffix("-lock")?.to_owned();
-        let holder: i32 = std::fs::read_to_string(file.path()).ok()?.trim().parse().ok()?;
-        (holder == server).then_some(number)
-    });
-    format!(":{}", number.last().expect("the display's lock file"))
+/// The name of the display that a process was given.
+fn display_of(process: i32) -> String {
+    let environment = std::fs::read(format!("/proc/{process}/environ")).expect("its environment");
+    let variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let names = variables.filter_map(|variable| variable.strip_prefix("DISPLAY=").map(str::to_owned));
+    names.last().expect("the display's name")
 }
 
 fn connect(display: &str, authority: Option<&str>) -> RustConnection {
