@@ -8,10 +8,19 @@ const DISABLED_FEATURES: &[&str] = &[
     "CalculateNativeWinOcclusion",
     "DialMediaRouteProvider",
     "GlobalMediaControls",
+    // Chrome's own window drawn by renderers of its own, though nobody sees it.
+    "InitialWebUI",
+    "InitialWebUISurfaceSync",
     "MediaRouter",
     "OptimizationHints",
     "PasswordLeakDetection",
     "Translate",
+    "WebUIBackForwardButton",
+    "WebUIHomeButton",
+    "WebUILocationBar",
+    "WebUIReloadButton",
+    "WebUISplitTabsButton",
+    "WebUIToolbar",
 ];
 
 /// The arguments for a page of `width` x `height` pixels.
@@ -30,6 +39,8 @@ pub fn arguments(profile: &Path, (width, height): (u32, u32), user_agent: Option
         // A picture nobody looks at is drawn all the same.
         "--disable-background-timer-throttling",
         "--disable-backgrounding-occluded-windows",
+        // Nobody waits for an input here, and each step ahead is a refresh between sound and picture.
+        "--disable-main-frame-before-activation",
         "--disable-renderer-backgrounding",
         // Nothing over the page, nothing asked.
         "--deny-permission-prompts",

@@ -50,7 +50,10 @@ fn renderer(pid: i32, chrome: Pid) -> Option<Renderer> {
         return None;
     }
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let is_renderer = command.split(|b| *b == 0 || *b == b' ').any(|argument| argument == b"--type=renderer");
+    let mut arguments = command.split(|b| *b == 0 || *b == b' ');
+    // Chrome draws parts of its own window by renderers too.
+    let has = |flag: &[u8]| command.windows(flag.len()).any(|part| part == flag);
+    let is_renderer = arguments.any(|argument| argument == b"--type=renderer") && !has(b"--top-chrome-webui");
     let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
     let ticks = field(11)? + field(12)?;

@@ -72,6 +72,8 @@ pub struct Stage {
     pub display: Option<Display>,
     /// Whether Chrome's window is there in its full size; None: capture has ended.
     window: Option<watch::Receiver<Option<bool>>>,
+    /// How many refreshes Chrome is behind what it could be.
+    pub late_by: i64,
     /// What has to be done to the page although Chrome lives.
     pub page_lost: PageLost,
 }
@@ -179,13 +181,16 @@ impl Stage {
                 result.map_err(StageError::from)
             };
             tokio::try_join!(load, window_there)?;
-            let _ = tokio::time::timeout(LAID_OUT, page.laid_out(plan.setup.size)).await;
-            Ok(())
+            let shown_after = tokio::time::timeout(LAID_OUT, page.laid_out(plan.setup.size)).await;
+            tracing::debug!(?shown_after, "laid out");
+            Ok::<_, StageError>(shown_after.ok().flatten())
         };
-        tokio::select! {
-            result = shown => result,
-            error = child.ended() => Err(error.into()),
-        }
+        let shown_after = tokio::select! {
+            result = shown => result?,
+            error = child.ended() => return Err(error.into()),
+        };
+        self.late_by = shown_after.map_or(0, |shown_after| late_by(shown_after, plan.mode.hz));
+        Ok(())
     }
 
     /// Waits until something of the stage is gone, removes it, and tells what.
@@ -218,6 +223,14 @@ impl Stage {
         }
         cause
     }
+}
+
+/// Chrome shows what a page draws about one refresh and seven milliseconds later, or so many
+/// refreshes after that.
+fn late_by(shown_after_us: i64, display_hz: u32) -> i64 {
+    let refresh = 1_000_000 / i64::from(display_hz);
+    let late = shown_after_us - refresh - 7_000;
+    ((late + refresh / 2).div_euclid(refresh)).clamp(0, 3)
 }
 
 async fn ended(child: Option<&mut crate::recorder::child::Child>) {

@@ -203,6 +203,13 @@ impl Feed {
         (at, self.timeline.cut(at))
     }
 
+    /// How much earlier pictures are stamped than they were taken, in microseconds.
+    pub fn set_lag(&mut self, lag_us: i64) {
+        self.lag = lag_us;
+        // Refreshes were seen with another one.
+        self.phase.forget();
+    }
+
     /// The display or Chrome is gone; the next one refreshes at times of its own.
     pub fn forget_phase(&mut self) {
         self.phase.forget();

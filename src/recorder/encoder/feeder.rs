@@ -49,6 +49,7 @@ enum Order {
     Unfill { from_us: i64 },
     Cut { at_us: i64, last: bool },
     ForgetPhase,
+    SetLag(i64),
     Fill { at_us: i64, filler: Filler },
     Frame(Frame),
     End,
@@ -124,6 +125,11 @@ impl FeederHandle {
     /// Record nothing from this time on; `last` ends the encoder as well.
     pub fn cut(&self, at_us: i64, last: bool) {
         self.order(Order::Cut { at_us, last });
+    }
+
+    /// Pictures are seen so much later than on a display of 60 Hz, in microseconds.
+    pub fn set_lag(&self, lag_us: i64) {
+        self.order(Order::SetLag(lag_us));
     }
 
     /// Chrome or its display is gone.
@@ -256,6 +262,7 @@ impl Loop {
                 (self.tell)(FeederEvent::Cut { at_us, place_us });
             }
             Order::ForgetPhase => self.feed.forget_phase(),
+            Order::SetLag(lag_us) => self.feed.set_lag(lag_us),
             Order::Fill { at_us, filler } => {
                 self.feed.fill(at_us, filler);
             }

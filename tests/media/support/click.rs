@@ -1,5 +1,7 @@
 //! A click as a person's mouse makes it: through the X display that the recorder owns.
 
+use std::os::unix::fs::MetadataExt;
+
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, MOTION_NOTIFY_EVENT};
 use x11rb::protocol::xtest::ConnectionExt as _;
@@ -11,11 +13,10 @@ use super::panorec::{Kind, Run};
 /// Presses and releases the left button at a place of the recorded page.
 pub fn click(run: &Run, x: i16, y: i16) {
     let server = run.find(Kind::Display).expect("an X server");
-    let browser = run.find(Kind::Browser).expect("Chrome");
     let line = server.command_line();
     let words: Vec<&str> = line.split(' ').collect();
     let after = |option: &str| words.iter().position(|word| *word == option).map(|at| words[at + 1]);
-    let connection = connect(&display_of(browser.pid), after("-auth"));
+    let connection = connect(&display_of(server.pid), after("-auth"));
     let root = connection.setup().roots[0].root;
     let fake = |kind, detail| {
         let sent = connection.xtest_fake_input(kind, detail, 0, root, x, y, 0);
@@ -27,12 +28,19 @@ pub fn click(run: &Run, x: i16, y: i16) {
     connection.get_input_focus().expect("sent").reply().expect("the clicks arrived");
 }
 
-/// The name of the display that a process was given.
-fn display_of(process: i32) -> String {
-    let environment = std::fs::read(format!("/proc/{process}/environ")).expect("its environment");
-    let variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-    let names = variables.filter_map(|variable| variable.strip_prefix("DISPLAY=").map(str::to_owned));
-    names.last().expect("the display's name")
+/// The name of a server's display: it listens on the newest socket of its user.
+fn display_of(server: i32) -> String {
+    let owner = |path: &std::path::Path| {
+        std::fs::metadata(path).map(|meta| (meta.uid(), meta.ctime_nsec() + meta.ctime() * 1_000_000_000))
+    };
+    let (user, _) = owner(format!("/proc/{server}").as_ref()).expect("the server");
+    let sockets = std::fs::read_dir("/tmp/.X11-unix").expect("sockets").flatten();
+    let own = sockets.filter_map(|socket| {
+        let (uid, made) = owner(&socket.path()).ok()?;
+        let number = socket.file_name().into_string().ok()?.strip_prefix('X')?.to_owned();
+        (uid == user).then_some((made, number))
+    });
+    format!(":{}", own.max().expect("the display's socket").1)
 }
 
 fn connect(display: &str, authority: Option<&str>) -> RustConnection {

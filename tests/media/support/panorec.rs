@@ -33,12 +33,17 @@ impl Kind {
         let browser = program.contains("chrom");
         match self {
             Kind::Browser => browser && !line.contains("--type=") && !program.contains("crashpad"),
-            Kind::Renderer => browser && line.contains("--type=renderer") && !line.contains("--extension-process"),
+            Kind::Renderer => browser && is_page(&line),
             Kind::Display => program == "Xorg" || program == "Xvfb",
             Kind::Sound => program == "pulseaudio",
             Kind::Encoder => program == "ffmpeg",
         }
     }
+}
+
+/// Whether a renderer's command line is a page's: Chrome draws parts of its own window so, too.
+fn is_page(line: &str) -> bool {
+    line.contains("--type=renderer") && !line.contains("--extension-process") && !line.contains("--top-chrome-webui")
 }
 
 /// A command line to be run.
