@@ -175,10 +175,6 @@ impl<'a> Session<'a> {
 
     /// Makes and delivers the file.
     async fn finish(&mut self) -> Result<Outcome, Complaint> {
-        if self.dir.folded()?.unmeasured_part().is_some() {
-            // The run that was recording never said where its media ends; a new one finds out.
-            self.take_over(&[])?;
-        }
         let run = PublisherRun::claim(&self.dir)?;
         let delivery = self.dir.delivery()?;
         let (report, mut reported) = watch::channel(None::<Finishing>);

@@ -10,6 +10,7 @@ use super::measure::usable_end;
 use super::package::encrypt::HlsKeyBytes;
 use super::package::{HlsEncryption, HlsSettings};
 use super::progress::{Progress, Report, Stage};
+use crate::media::matroska::ReadError;
 use crate::session::event::{PublishFailure, PublisherEvent, Video};
 use crate::session::fold::MediaPart;
 use crate::session::folder::{FolderError, PublisherRun, SessionDir};
@@ -112,8 +113,11 @@ fn measured_parts(session: &SessionDir, run: &PublisherRun) -> Result<Vec<MediaP
     let mut parts: Vec<MediaPart> = session.folded()?.parts().copied().collect();
     for part in parts.iter_mut().filter(|part| part.end_us.is_none()) {
         let file = session.open_part(part.name)?;
-        let end_video_us =
-            usable_end(file, part.start_us).map_err(|source| PublishError::Part { part: part.name, source })?;
+        let end_video_us = match usable_end(file, part.start_us) {
+            // Its recorder was killed before the first packet.
+            Err(ReadError::Empty | ReadError::EndsInHeader) => part.start_us,
+            other => other.map_err(|source| PublishError::Part { part: part.name, source })?,
+        };
         run.append(PublisherEvent::MediaMeasured { part: part.name, end_video_us })?;
         part.end_us = Some(end_video_us);
     }
