@@ -43,7 +43,9 @@ impl From<FolderError> for Complaint {
                 ExitCode::Usage
             }
             FolderError::Superseded { .. } => ExitCode::Interrupted,
-            _ => ExitCode::Internal,
+            FolderError::Io { .. } => ExitCode::Internal,
+            // What stands in the folder is not what panorec wrote.
+            _ => ExitCode::FinishingFailed,
         };
         Complaint { is_superseded: matches!(error, FolderError::Superseded { .. }), ..Complaint::new(code, error) }
     }

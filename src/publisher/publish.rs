@@ -112,7 +112,9 @@ impl Drop for Beside {
 fn measured_parts(session: &SessionDir, run: &PublisherRun) -> Result<Vec<MediaPart>, PublishError> {
     let mut parts: Vec<MediaPart> = session.folded()?.parts().copied().collect();
     for part in parts.iter_mut().filter(|part| part.end_us.is_none()) {
-        let file = session.open_part(part.name)?;
+        let file = session
+            .open_part(part.name)
+            .map_err(|error| PublishError::OpenPart { part: part.name, source: io::Error::other(error) })?;
         let end_video_us = match usable_end(file, part.start_us) {
             // Its recorder was killed before the first packet.
             Err(ReadError::Empty | ReadError::EndsInHeader) => part.start_us,

@@ -129,7 +129,9 @@ fn nothing_outside_a_hostile_folder_is_read() {
     };
     let refused = |what: &str, ended: &Ended| {
         println!("    {what}: code {:?}, {:.2} s, {}", ended.code, ended.took.as_secs_f64(), ended.stderr.trim());
-        assert_eq!(ended.code, Some(5), "{what} was not refused: {}", ended.stderr);
+        // A newer journal is refused as bad usage: the way out is a newer panorec.
+        let code = if what.contains("newer version") { 2 } else { 5 };
+        assert_eq!(ended.code, Some(code), "{what} was not refused: {}", ended.stderr);
         assert!(ended.took < Duration::from_secs(30), "{what}: took {:?}", ended.took);
     };
     refused(
