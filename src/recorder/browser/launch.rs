@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
 use super::args::arguments;
+use super::delay::delay;
 use super::error::BrowserError;
 use super::load::LOAD_TIME;
 use super::page::{BrowserEvent, LoadStep, Names, Watch, watch};
@@ -36,6 +37,10 @@ const PASSED_ON: &[&str] = &[
     "HTTPS_PROXY",
     "NO_PROXY",
 ];
+/// The page has this long to be laid out in its size and drawn; a page that hangs has not.
+const LAID_OUT_TIME: Duration = Duration::from_secs(3);
+/// How many of the page's pictures are waited for: some of them reach the display meanwhile.
+const REFRESHES: u32 = 5;
 const LAID_OUT: &str = include_str!("laid_out.js");
 /// What Chrome's log says when it finds none.
 const NO_SANDBOX: &str = "No usable sandbox";
@@ -64,7 +69,8 @@ pub struct OpenPage {
     names: Names,
     steps: broadcast::Sender<LoadStep>,
     _watch: Watch,
-    _connection: Arc<Connection>,
+    connection: Arc<Connection>,
+    browser_pid: i32,
     handler: JoinHandle<()>,
 }
 
@@ -124,7 +130,8 @@ impl Browser {
         let (steps, _) = broadcast::channel(1024);
         let watch = watch(Arc::clone(&connection), &page, &names, events, steps.clone()).await?;
         let version = connection.version().await?.product;
-        let page = OpenPage { version, page, names, steps, _watch: watch, _connection: connection, handler };
+        let browser_pid = child.pid().as_raw();
+        let page = OpenPage { version, page, names, steps, _watch: watch, connection, browser_pid, handler };
         Ok(Self { child, page: Arc::new(page) })
     }
 
@@ -151,16 +158,24 @@ impl OpenPage {
         }
     }
 
-    /// Waits until the page has its size and has been drawn in it. Gives how long Chrome takes to
-    /// show what the page draws, in microseconds, where it tells.
+    /// Waits until the page has its size and has been drawn in it, if it does so in time. Tells
+    /// how long Chrome takes to show what the page draws, in microseconds; None where the page
+    /// draws nothing. Not to be called again before it has answered.
     pub async fn laid_out(&self, (width, height): (u32, u32)) -> Option<i64> {
-        let script = LAID_OUT.replace("WIDTH", &width.to_string()).replace("HEIGHT", &height.to_string());
-        let evaluate = EvaluateParams::builder().expression(script).await_promise(true).return_by_value(true).build();
+        let mut script = LAID_OUT.to_owned();
+        for (name, value) in [("WIDTH", width), ("HEIGHT", height), ("REFRESHES", REFRESHES)] {
+            script = script.replace(name, &value.to_string());
+        }
+        let evaluate = EvaluateParams::builder().expression(script).await_promise(true).build();
         let evaluate = evaluate.inspect_err(|error| tracing::debug!(error, "cannot ask for the page's layout")).ok()?;
-        let answer = self.page.execute(evaluate).await;
-        let answer = answer.inspect_err(|error| tracing::debug!(%error, "the page tells nothing")).ok()?;
-        let millis = answer.result.result.value.as_ref()?.as_f64()?;
-        (0.0..1000.0).contains(&millis).then_some((millis * 1000.0) as i64)
+        delay(&self.connection, self.browser_pid, async {
+            match tokio::time::timeout(LAID_OUT_TIME, self.page.execute(evaluate)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "the page tells nothing of its layout"),
+                Err(_) => tracing::debug!("the page does not tell of its layout"),
+            }
+        })
+        .await
     }
 }
 

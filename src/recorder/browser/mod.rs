@@ -4,6 +4,7 @@
 //! trusts what the page says.
 
 mod args;
+mod delay;
 mod error;
 mod launch;
 mod load;

@@ -46,6 +46,9 @@ pub enum BrowserEvent {
     Call { call: PageCall, id: u64, document: u64 },
     /// The page's renderer is gone; for want of memory, as Chrome says.
     RendererGone { out_of_memory: bool },
+    /// How long Chrome takes to show what the page draws, in microseconds, as the look of this
+    /// number has found.
+    Looked { number: u64, delay_us: Option<i64> },
     /// The page's main thread has not answered for long.
     Hung,
     /// The page's document is an error page of Chrome's.

@@ -100,6 +100,10 @@ impl Converge {
                 let cause = self.cause.take().unwrap_or(found);
                 self.page_gone(cause)
             }
+            BrowserEvent::Looked { number, delay_us } => {
+                self.delay_seen(number, delay_us);
+                Ok(())
+            }
             BrowserEvent::Hung => {
                 self.end_hung_page();
                 Ok(())

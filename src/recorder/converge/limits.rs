@@ -124,6 +124,7 @@ impl Converge {
             encoding.child.kill();
         }
         self.watch_memory();
+        self.watch_delay();
         self.show();
         Ok(())
     }

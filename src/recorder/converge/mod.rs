@@ -2,6 +2,7 @@
 //! Chrome and encoder, and journals each change before it takes effect.
 //! Called by `recorder::run`. Never: touches media, or waits without a deadline.
 
+mod delay;
 mod edges;
 mod encoding;
 mod limits;

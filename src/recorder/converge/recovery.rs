@@ -42,8 +42,8 @@ impl Converge {
             Ok(()) => {
                 self.failed_builds = 0;
                 self.stage_ready = true;
-                let refresh = 1_000_000 / i64::from(self.plan.mode.hz);
-                self.feeder.handle().set_lag(self.settings.lag_us + self.stage.late_by * refresh);
+                self.set_lag();
+                self.delay.restart();
                 self.note_stage()
             }
             Err(error) => self.build_failed(&error),

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::delay::DelayWatch;
 use super::encoding::Encoding;
 use super::limits::Limits;
 use super::memory::MemoryWatch;
@@ -104,6 +105,7 @@ pub(super) struct Converge {
     pub bytes: Arc<AtomicU64>,
     pub limits: Limits,
     pub memory: MemoryWatch,
+    pub delay: DelayWatch,
     pub usage: Usage,
     pub live: watch::Sender<Live>,
     pub ticks: u64,
@@ -201,6 +203,7 @@ pub async fn run(
         last_part: Arc::default(),
         bytes: Arc::default(),
         memory: MemoryWatch::new(),
+        delay: DelayWatch::new(),
         usage: Usage::new(),
         live,
         ticks: 0,

@@ -16,8 +16,11 @@ use crate::session::event::GapCause;
 
 /// Chrome's window has this long to be there in its size.
 const WINDOW: Duration = Duration::from_secs(15);
-/// The page has this long to be laid out in its size and drawn; a page that hangs has not.
-const LAID_OUT: Duration = Duration::from_secs(3);
+
+/// What drawing a picture and showing it takes at least, in microseconds.
+const SHOWING_US: i64 = 4_000;
+/// A picture that takes more is one that the page was very slow with.
+const MOST_REFRESHES: i64 = 3;
 
 /// The stage could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +54,16 @@ pub struct Plan {
     pub events: mpsc::UnboundedSender<BrowserEvent>,
 }
 
+impl Plan {
+    /// How many refreshes a picture took that was shown after this time, of which a few
+    /// milliseconds are always needed. A page that draws nothing itself shows videos at most, and
+    /// those take none.
+    pub fn refreshes_of(&self, delay_us: Option<i64>) -> i64 {
+        let refresh = 1_000_000 / i64::from(self.mode.hz);
+        delay_us.map_or(0, |delay| ((delay - SHOWING_US + refresh / 2) / refresh).clamp(0, MOST_REFRESHES))
+    }
+}
+
 /// Whether the page has to be loaded again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PageLost {
@@ -72,8 +85,8 @@ pub struct Stage {
     pub display: Option<Display>,
     /// Whether Chrome's window is there in its full size; None: capture has ended.
     window: Option<watch::Receiver<Option<bool>>>,
-    /// How many refreshes Chrome is behind what it could be.
-    pub late_by: i64,
+    /// After how many refreshes Chrome shows what the page draws.
+    pub delay: i64,
     /// What has to be done to the page although Chrome lives.
     pub page_lost: PageLost,
 }
@@ -181,15 +194,14 @@ impl Stage {
                 result.map_err(StageError::from)
             };
             tokio::try_join!(load, window_there)?;
-            let shown_after = tokio::time::timeout(LAID_OUT, page.laid_out(plan.setup.size)).await;
-            tracing::debug!(?shown_after, "laid out");
-            Ok::<_, StageError>(shown_after.ok().flatten())
+            Ok::<_, StageError>(page.laid_out(plan.setup.size).await)
         };
-        let shown_after = tokio::select! {
+        let delay_us = tokio::select! {
             result = shown => result?,
             error = child.ended() => return Err(error.into()),
         };
-        self.late_by = shown_after.map_or(0, |shown_after| late_by(shown_after, plan.mode.hz));
+        tracing::debug!(delay_us, "laid out");
+        self.delay = plan.refreshes_of(delay_us);
         Ok(())
     }
 
@@ -223,14 +235,6 @@ impl Stage {
         }
         cause
     }
-}
-
-/// Chrome shows what a page draws about one refresh and seven milliseconds later, or so many
-/// refreshes after that.
-fn late_by(shown_after_us: i64, display_hz: u32) -> i64 {
-    let refresh = 1_000_000 / i64::from(display_hz);
-    let late = shown_after_us - refresh - 7_000;
-    ((late + refresh / 2).div_euclid(refresh)).clamp(0, 3)
 }
 
 async fn ended(child: Option<&mut crate::recorder::child::Child>) {

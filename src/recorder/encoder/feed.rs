@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::args::Settings;
+use super::feed_sound::{SOUND_PATIENCE_US, SoundFeed};
 use super::phase::Phase;
 use super::slots::Slots;
 use super::timeline::Timeline;
@@ -22,19 +23,11 @@ const REST_US: i64 = 250_000;
 const PUSH_US: i64 = 40_000;
 /// A still picture is repeated this often, in microseconds; players want it, and key frames.
 const STILL_US: i64 = 1_000_000;
-/// Sound may deviate so many samples from its place (5 ms) before it is moved; a chunk's time is
-/// no more exact than the daemon's wake-ups.
-const TOLERANCE: i64 = 240;
-/// Where no sound comes for so long, silence is put in, in microseconds.
-const SOUND_PATIENCE_US: i64 = 1_000_000;
 /// A part is ended at the next key frame after so long, in microseconds.
 const PART_US: i64 = 600_000_000;
 /// How long a start waits to see when the display is refreshed, in microseconds; a page that
 /// moves shows it in this time, and with another it does not matter.
 const SETTLE_US: i64 = 180_000;
-/// A stretch of silence is written in pieces of so many samples.
-const SILENCE_PIECE: i64 = 4_800;
-const SAMPLE_BYTES: usize = 4;
 
 /// What is shown instead of the page while a pause takes its real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +66,8 @@ pub struct Totals {
     pub changed: u64,
     /// Longest time between two of the latter while recording, in microseconds.
     pub longest_still_us: i64,
+    /// How often the page began to draw without a pause, or went on after a missed refresh.
+    pub turns: u64,
 }
 
 /// Decides what the encoder gets. All times in microseconds of the monotonic clock, if not
@@ -80,7 +75,7 @@ pub struct Totals {
 pub struct Feed {
     timeline: Timeline,
     frames: VecDeque<Frame>,
-    chunks: VecDeque<Chunk>,
+    sound: SoundFeed,
     latest: Option<Arc<Picture>>,
     /// When recording was stopped last.
     cut_at: i64,
@@ -91,11 +86,12 @@ pub struct Feed {
     pushes_left: u32,
     last_slot: i64,
     last_place: i64,
+    /// When the last picture's slot begins.
+    slot_at: i64,
     /// A newer picture than the last one committed found its slot taken.
     behind: bool,
     next_key: i64,
     force_key: bool,
-    next_sample: i64,
     part_began: i64,
     boundary: Option<i64>,
     grid: AudioGrid,
@@ -116,7 +112,7 @@ impl Feed {
         Self {
             timeline: Timeline::at(slots.place(slots.ceil(place_us))),
             frames: VecDeque::new(),
-            chunks: VecDeque::new(),
+            sound: SoundFeed::at(sample_at(place_us)),
             latest: None,
             cut_at: i64::MIN,
             filler: None,
@@ -125,10 +121,10 @@ impl Feed {
             pushes_left: 0,
             last_slot: i64::MIN,
             last_place: i64::MIN,
+            slot_at: i64::MIN,
             behind: false,
             next_key: i64::MIN,
             force_key: true,
-            next_sample: sample_at(place_us),
             part_began: place_us,
             boundary: None,
             grid: settings.grid(),
@@ -147,7 +143,7 @@ impl Feed {
     pub fn restart(&mut self, place_us: i64) {
         // The sound begins at the place itself, in silence.
         self.timeline = Timeline::at(self.slots.place(self.slots.ceil(place_us)));
-        self.next_sample = sample_at(place_us);
+        self.sound.restart(sample_at(place_us));
         self.part_began = place_us;
         self.last_slot = i64::MIN;
         self.last_place = i64::MIN;
@@ -160,12 +156,13 @@ impl Feed {
         frame.at_us -= self.lag;
         if frame.refresh {
             self.phase.see(frame.at_us);
+            self.totals.turns = self.phase.turns();
         }
         self.frames.push_back(frame);
     }
 
     pub fn push_chunk(&mut self, chunk: Chunk) {
-        self.chunks.push_back(chunk);
+        self.sound.push(chunk);
     }
 
     /// Recording begins or goes on with the first picture from this time on, once it is there.
@@ -255,7 +252,7 @@ impl Feed {
 
     /// When the sound that has arrived ends.
     pub fn sound_until(&self) -> Option<i64> {
-        self.chunks.back().map(chunk_end)
+        self.sound.until()
     }
 
     /// Gives the sink all up to this time.
@@ -263,13 +260,7 @@ impl Feed {
         while let Some(at) = self.next_picture(until) {
             self.commit_picture(at, sink)?;
         }
-        while self.chunks.front().is_some_and(|chunk| chunk_end(chunk) <= until) {
-            let Some(chunk) = self.chunks.pop_front() else { break };
-            self.commit_chunk(&chunk, sink)?;
-        }
-        if let Some(place) = self.timeline.place(until - SOUND_PATIENCE_US) {
-            self.silence_until(sample_at(place), sink)?;
-        }
+        self.sound.commit(until, &self.timeline, self.filler.is_some(), sink)?;
         self.timeline.forget_before(until - 2 * SOUND_PATIENCE_US);
         Ok(())
     }
@@ -278,12 +269,8 @@ impl Feed {
     /// pushes out what the encoder keeps back if it is to go on.
     pub fn commit_end(&mut self, end: i64, goes_on: bool, sink: &mut impl Sink) -> io::Result<()> {
         self.commit(end, sink)?;
-        // A chunk that reaches beyond the end; the rest of it is not recorded.
-        if let Some(chunk) = self.chunks.pop_front_if(|chunk| chunk.at_us < end) {
-            self.commit_chunk(&chunk, sink)?;
-        }
+        self.sound.commit_end(end, &self.timeline, self.filler.is_some(), sink)?;
         let place = self.timeline.length(end);
-        self.silence_until(sample_at(place), sink)?;
         let last = self.slots.ceil(place) - 1;
         if last > self.last_slot && self.last_slot > i64::MIN {
             self.last_slot = last;
@@ -315,7 +302,12 @@ impl Feed {
         if !self.timeline.is_running() || self.committed == i64::MIN {
             return None;
         }
-        let wait = if self.constant || self.behind {
+        if self.behind && !self.constant {
+            // Long enough for the next slot's own picture: if each of them only came after what
+            // was too early had taken its slot, all of them would be a slot late from here on.
+            return Some(self.slot_at + self.interval * 3 / 2);
+        }
+        let wait = if self.constant {
             self.interval
         } else if self.pushes_left == self.held_back {
             REST_US
@@ -361,7 +353,9 @@ impl Feed {
         };
         self.behind = false;
         self.last_slot = slot;
+        let from = place;
         let place = self.slots.place(slot);
+        self.slot_at = at + place - from;
         self.pushes_left = if changed { self.held_back } else { self.pushes_left.saturating_sub(1) };
         if changed {
             self.totals.longest_still_us = self.totals.longest_still_us.max(at - self.changed);
@@ -405,52 +399,75 @@ impl Feed {
         self.totals.pictures += u64::from(keep);
         sink.picture(Placed { picture: &picture, place_us, key, keep, begins_part })
     }
-
-    fn commit_chunk(&mut self, chunk: &Chunk, sink: &mut impl Sink) -> io::Result<()> {
-        let spans: Vec<_> = self.timeline.recorded(chunk.at_us, chunk_end(chunk)).collect();
-        for (from, to) in spans {
-            let Some(place) = self.timeline.place(from) else { continue };
-            let samples = sample_at(from - chunk.at_us)..sample_at(to - chunk.at_us);
-            let bytes = samples.start as usize * SAMPLE_BYTES..samples.end as usize * SAMPLE_BYTES;
-            let Some(data) = chunk.data.get(bytes) else { continue };
-            self.place_sound(sample_at(place), data, sink)?;
-        }
-        Ok(())
-    }
-
-    fn place_sound(&mut self, sample: i64, data: &[u8], sink: &mut impl Sink) -> io::Result<()> {
-        let ahead = sample - self.next_sample;
-        let mut data = data;
-        if ahead > TOLERANCE {
-            self.silence_until(sample, sink)?;
-        } else if ahead < -TOLERANCE {
-            data = data.get((-ahead) as usize * SAMPLE_BYTES..).unwrap_or_default();
-        }
-        if self.filler.is_some() {
-            return self.silence_until(self.next_sample + (data.len() / SAMPLE_BYTES) as i64, sink);
-        }
-        self.sound(data, sink)
-    }
-
-    fn silence_until(&mut self, sample: i64, sink: &mut impl Sink) -> io::Result<()> {
-        static SILENCE: [u8; SILENCE_PIECE as usize * SAMPLE_BYTES] = [0; SILENCE_PIECE as usize * SAMPLE_BYTES];
-        while self.next_sample < sample {
-            let piece = (sample - self.next_sample).min(SILENCE_PIECE) as usize;
-            self.sound(&SILENCE[..piece * SAMPLE_BYTES], sink)?;
-        }
-        Ok(())
-    }
-
-    fn sound(&mut self, data: &[u8], sink: &mut impl Sink) -> io::Result<()> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        let sample = self.next_sample;
-        self.next_sample += (data.len() / SAMPLE_BYTES) as i64;
-        sink.sound(sample, data)
-    }
 }
 
-fn chunk_end(chunk: &Chunk) -> i64 {
-    chunk.at_us + us_of((chunk.data.len() / SAMPLE_BYTES) as i64)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::request::{PageUrl, Request};
+
+    /// Remembers which picture, by its width, was shown where.
+    #[derive(Default)]
+    struct Shown(Vec<(u32, i64)>);
+
+    impl Sink for Shown {
+        fn picture(&mut self, placed: Placed<'_>) -> io::Result<()> {
+            self.0.push((placed.picture.width, placed.place_us));
+            Ok(())
+        }
+
+        fn sound(&mut self, _: i64, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn boundary(&mut self, _: i64) {}
+    }
+
+    fn feed() -> Feed {
+        let request = Request::new(PageUrl::parse("https://example.org/").expect("an address"));
+        let settings = Settings { lag_us: 0, ..Settings::of(&request, 30) };
+        Feed::new(&settings, 0)
+    }
+
+    /// Pushes pictures 2, 4, 6 ... at these times, and commits as the feeder does.
+    fn record(times: &[i64]) -> Vec<(u32, i64)> {
+        let (mut feed, mut shown) = (feed(), Shown::default());
+        for (i, at_us) in times.iter().enumerate() {
+            feed.push_frame(Frame {
+                at_us: *at_us,
+                refresh: true,
+                picture: Arc::new(Picture::black(2 + 2 * i as u32, 2)),
+            });
+            if feed.timeline.is_running() || feed.join(times[0], at_us + SETTLE_US).is_some() {
+                feed.commit(at_us - HOLD_US, &mut shown).expect("committed");
+            }
+        }
+        feed.commit(times[times.len() - 1] + 2 * 33_333, &mut shown).expect("committed");
+        shown.0
+    }
+
+    #[test]
+    fn what_came_too_early_makes_nothing_after_it_late() {
+        let refresh = |i: i64| 1_000_000 + i * 33_334;
+        let mut times: Vec<i64> = (0..30).map(refresh).collect();
+        // The page was busy for three refreshes; then two pictures come in one.
+        times.extend([refresh(33) + 3_000, refresh(33) + 15_000]);
+        times.extend((34..60).map(refresh));
+        let shown = record(&times);
+        let last = shown.last().expect("pictures");
+        let at = times[last.0 as usize / 2 - 1];
+        assert!((last.1 - (at - times[0])).abs() <= 17_000, "picture of {at} at {}", last.1);
+        let late = shown.iter().filter(|(width, place)| {
+            let at = times[*width as usize / 2 - 1];
+            (place - (at - times[0])).abs() > 24_000
+        });
+        assert_eq!(late.count(), 0, "{shown:?}");
+    }
+
+    #[test]
+    fn a_second_picture_of_a_slot_is_shown_when_no_other_comes() {
+        let times = [1_000_000, 1_033_334, 1_045_000];
+        let shown = record(&times);
+        assert_eq!(shown.iter().map(|(width, _)| *width).collect::<Vec<_>>(), [2, 4, 6], "{shown:?}");
+    }
 }

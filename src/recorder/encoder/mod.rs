@@ -5,6 +5,7 @@
 
 mod args;
 mod feed;
+mod feed_sound;
 mod feeder;
 mod parts;
 mod phase;

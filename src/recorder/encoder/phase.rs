@@ -12,12 +12,16 @@ const SETTLED: usize = 5;
 pub struct Phase {
     interval: i64,
     seen: VecDeque<i64>,
+    last: i64,
+    /// Refreshes one right after the other until the last one.
+    streak: usize,
+    turns: u64,
 }
 
 impl Phase {
     /// Of a display whose pictures are taken at this interval, in microseconds.
     pub fn new(interval: i64) -> Self {
-        Self { interval, seen: VecDeque::new() }
+        Self { interval, seen: VecDeque::new(), last: i64::MIN, streak: 0, turns: 0 }
     }
 
     /// Another Chrome, or another display: it has a phase of its own.
@@ -30,8 +34,21 @@ impl Phase {
         self.seen.len() >= SETTLED
     }
 
+    /// How often the page began to draw without a pause, or had nothing for a refresh meanwhile.
+    pub fn turns(&self) -> u64 {
+        self.turns
+    }
+
     /// A refresh was seen at this time.
     pub fn see(&mut self, at: i64) {
+        let step = at.saturating_sub(self.last);
+        self.last = at;
+        if step < self.interval * 3 / 2 {
+            self.streak += 1;
+            self.turns += u64::from(self.streak == REMEMBERED);
+        } else {
+            self.streak = 0;
+        }
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
         }
@@ -66,6 +83,21 @@ mod tests {
         // 100 intervals in; the refresh of the 100th came 32.9 ms after its start.
         let before = phase.refresh_before(33_333 * 101);
         assert!((before - (33_333 * 100 + 32_900)).abs() <= 700, "{before}");
+    }
+
+    #[test]
+    fn a_turn_is_the_beginning_of_an_unbroken_row() {
+        let mut phase = Phase::new(33_333);
+        let mut see = |refreshes: &mut dyn Iterator<Item = i64>| {
+            refreshes.for_each(|refresh| phase.see(refresh * 33_333 + refresh % 3 * 4_000));
+            phase.turns()
+        };
+        assert_eq!(see(&mut (0..40)), 1);
+        // One refresh is missed.
+        assert_eq!(see(&mut (41..80)), 2);
+        // A rest, and pictures now and then.
+        assert_eq!(see(&mut (90..100)), 2);
+        assert_eq!(see(&mut (0..40).map(|i| 102 + 2 * i)), 2);
     }
 
     #[test]

@@ -53,7 +53,10 @@ impl Sound {
             "--realtime=no",
             "--log-target=stderr",
         ]);
-        recipe.command().arg("-L").arg(format!("module-null-sink sink_name={SINK} rate={SAMPLE_RATE} channels=2 norewinds=1"));
+        recipe
+            .command()
+            .arg("-L")
+            .arg(format!("module-null-sink sink_name={SINK} rate={SAMPLE_RATE} channels=2 norewinds=1"));
         // Only this recording's user can reach the socket, by the mode of its folder.
         recipe
             .command()
