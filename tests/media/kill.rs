@@ -46,11 +46,7 @@ fn survives(kind: Kind, cause: &str) {
         let found = if kind == Kind::Sound { cut.max(silent) } else { cut };
         checks.near("hole found against the one listed, in s", &json!(found), listed, 0.3);
         checks.at_least("length in s", &report["duration_s"]["container"], 11.0);
-        // A Chrome that is started again shows its pictures up to two refreshes of 30 Hz later or
-        // earlier than before; what is measured of that before the page goes on is not always right.
-        let restarted = matches!(kind, Kind::Browser | Kind::Renderer | Kind::Display | Kind::Sound);
-        let most = if restarted { 75.0 } else { 40.0 };
-        checks.near("offset after it against before, in ms", &offset_change(&report), 0.0, most);
+        checks.near("offset after it against before, in ms", &offset_change(&report), 0.0, 15.0);
         let complaints = complaints(&file);
         checks.that("plays through", complaints.is_empty(), complaints);
     });

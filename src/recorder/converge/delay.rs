@@ -83,7 +83,6 @@ impl Converge {
     /// Tells the feeder how much later pictures are seen than on a display of 60 Hz, where one
     /// refresh is what most pages take.
     pub(super) fn set_lag(&self) {
-        let refresh = 1_000_000 / i64::from(self.plan.mode.hz);
-        self.feeder.handle().set_lag(self.settings.lag_us + (self.stage.delay - 1) * refresh);
+        self.feeder.handle().set_lag(self.settings.lag_us + (self.stage.delay - 1) * self.plan.refresh_us());
     }
 }

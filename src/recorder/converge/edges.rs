@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::run::{Converge, Rolling, Why};
 use crate::recorder::browser::{BrowserEvent, PageCall};
-use crate::recorder::clock::now_us;
 use crate::recorder::control::{Control, Ended, Key, RecorderError};
 use crate::session::event::{GapCause, RecorderEvent};
 use crate::session::intent::{By, Intent, IntentState};
@@ -122,7 +121,6 @@ impl Converge {
         match call {
             PageCall::Start if !self.begun => {
                 self.begun = true;
-                self.start_signal_us = Some(now_us());
                 self.limits.started();
             }
             // A second call in the same document resumes; the first one of a reloaded document

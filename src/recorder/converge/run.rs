@@ -93,8 +93,6 @@ pub(super) struct Converge {
     pub cause: Option<GapCause>,
     /// Why the page is missing now.
     pub missing: GapCause,
-    /// When the page gave its start signal, until the first picture after it.
-    pub start_signal_us: Option<i64>,
     /// The document that has called startRecord().
     pub start_document: Option<u64>,
     /// Who wanted the state that is in force.
@@ -196,7 +194,6 @@ pub async fn run(
         unnoted_part: None,
         cause: None,
         missing: GapCause::RecorderDied,
-        start_signal_us: None,
         start_document: None,
         wanted_by: By::Intent,
         cut_at_us: None,
@@ -321,9 +318,8 @@ impl Converge {
 
     fn join(&mut self) {
         self.rolling = Rolling::Yes;
-        // A picture shows what the page drew up to two refreshes before.
-        let drawn = self.start_signal_us.take().map_or(0, |at| at + 2_000_000 / i64::from(self.plan.mode.hz));
-        let from = now_us().max(drawn);
+        // Nothing that the page drew before now: a picture shows what is that much older.
+        let from = now_us() + (self.stage.delay + 1) * self.plan.refresh_us();
         self.feeder.handle().join(from);
         self.wish_for_picture(from);
     }

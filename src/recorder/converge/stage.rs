@@ -59,8 +59,13 @@ impl Plan {
     /// milliseconds are always needed. A page that draws nothing itself shows videos at most, and
     /// those take none.
     pub fn refreshes_of(&self, delay_us: Option<i64>) -> i64 {
-        let refresh = 1_000_000 / i64::from(self.mode.hz);
+        let refresh = self.refresh_us();
         delay_us.map_or(0, |delay| ((delay - SHOWING_US + refresh / 2) / refresh).clamp(0, MOST_REFRESHES))
+    }
+
+    /// How long the display shows a picture, in microseconds.
+    pub fn refresh_us(&self) -> i64 {
+        1_000_000 / i64::from(self.mode.hz)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Figures of a recording against what they must be, each printed; one repeat after a miss.
+//! Figures of a recording against what they must be, each printed; one repeat after a miss on a busy machine.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -57,13 +57,12 @@ impl Checks {
     }
 }
 
-/// Runs an attempt, and once more when it missed; says whether others had the machine then.
+/// Runs an attempt, and once more when it missed while others had the machine.
 pub fn judged(attempt: impl Fn(&mut Checks)) {
     let mut checks = Checks::default();
     attempt(&mut checks);
-    if !checks.missed.is_empty() {
-        let busy = if checks.load.is_starved() { "busy with other things" } else { "not busy" };
-        println!("    again; the machine was {busy}: {}", checks.load);
+    if !checks.missed.is_empty() && checks.load.is_starved() {
+        println!("    again; the machine was busy with other things: {}", checks.load);
         checks = Checks::default();
         attempt(&mut checks);
     }
