@@ -4,21 +4,28 @@ use std::collections::VecDeque;
 
 use super::stream::SAMPLE_RATE;
 
-/// How many chunks are looked at for the earliest arrival: about half a second.
-const WINDOW: usize = 50;
+/// How many blocks are looked at for the earliest arrival: a third of a second to a second.
+const WINDOW: usize = 25;
+/// How much before it arrives a sample counts as played, in microseconds: what the usual way of
+/// recording a monitor, in fragments of 10 ms that count as played when they are complete, has.
+const PLAYED_BEFORE_US: i64 = 10_000;
+/// A chunk that arrives so shortly after another is of the same block, in microseconds.
+const SAME_BLOCK_US: i64 = 3_000;
 /// A deviation beyond this is a real jump (the daemon was stopped for a while), in microseconds.
 const JUMP_US: i64 = 15_000;
 
 /// Maps samples to the monotonic clock.
 ///
-/// The null sink plays by the same clock that we read, so there is no drift to follow; chunks
-/// arrive when they were played or later, never earlier. So the earliest of the last arrivals
-/// tells the time of the first sample.
+/// The null sink plays by the same clock that we read, so there is no drift to follow. It gives a
+/// block away, in one or more chunks, when the first sample of it is to be played, however long
+/// it is, or later, never earlier. So the earliest of the last arrivals tells the time of the
+/// first sample.
 #[derive(Debug, Default)]
 pub struct SoundClock {
     /// Samples (of one channel) that have arrived.
     arrived: u64,
-    /// For the last chunks: the arrival, less the time that all samples so far take.
+    last_arrival: Option<i64>,
+    /// For the last blocks: the arrival, less the time that all samples before it take.
     origins: VecDeque<i64>,
     origin: Option<i64>,
 }
@@ -28,10 +35,14 @@ impl SoundClock {
     pub fn arrive(&mut self, now_us: i64, samples: u64) -> i64 {
         let first = self.arrived;
         self.arrived += samples;
-        if self.origins.len() == WINDOW {
-            self.origins.pop_front();
+        let same_block = self.last_arrival.is_some_and(|last| now_us - last < SAME_BLOCK_US);
+        self.last_arrival = Some(now_us);
+        if !same_block {
+            if self.origins.len() == WINDOW {
+                self.origins.pop_front();
+            }
+            self.origins.push_back(now_us - PLAYED_BEFORE_US - length_us(first));
         }
-        self.origins.push_back(now_us - length_us(self.arrived));
         let earliest = self.origins.iter().copied().min().unwrap_or(now_us);
         let origin = match self.origin {
             Some(origin) if earliest < origin => earliest,
@@ -59,10 +70,25 @@ mod tests {
         let mut clock = SoundClock::default();
         for i in 0..1000 {
             let late = if i % 7 == 0 { 9_000 } else { 300 };
-            let first = clock.arrive(1_000_000 + (i + 1) * 10_000 + late, 480);
+            let first = clock.arrive(1_010_000 + i * 10_000 + late, 480);
             if i > 10 {
                 assert!((first - (1_000_300 + i * 10_000)).abs() < 400, "{i}: {first}");
             }
+        }
+    }
+
+    #[test]
+    fn neither_longer_blocks_nor_parts_of_one_move_the_sound() {
+        let mut clock = SoundClock::default();
+        let mut now = 1_000_000;
+        for i in 0..1000 {
+            let parts = if i / 100 % 2 == 0 { [1_920, 0] } else { [500, 57] };
+            for samples in parts.into_iter().filter(|samples| *samples > 0) {
+                let played = now - PLAYED_BEFORE_US + if samples == parts[0] { 0 } else { length_us(parts[0]) };
+                let first = clock.arrive(now + i % 3 * 200, samples);
+                assert!((first - played).abs() < 700, "{i}: {first}");
+            }
+            now += length_us(parts.iter().sum());
         }
     }
 

@@ -17,9 +17,9 @@ pub const SAMPLE_RATE: u32 = 48_000;
 pub const CHANNELS: u8 = 2;
 /// Bytes of one sample of all channels (16 bit).
 const FRAME_BYTES: usize = 4;
-/// The sink renders in blocks of what its most demanding client asks for. Asking for less than
-/// Chrome does keeps the block, and so the sound's offset, the same whatever the page plays.
-const FRAGMENT_MS: u32 = 10;
+/// The sink renders in blocks of what its most demanding client asks for. While nothing plays that
+/// is us; each block costs the daemon and us some wake-ups. Chrome asks for 10 to 25 ms.
+const FRAGMENT_MS: u32 = 40;
 
 /// Bytes of a cookie (PA_NATIVE_COOKIE_LENGTH); the daemon wants one even where it does not look.
 const COOKIE: usize = 256;
