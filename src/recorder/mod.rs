@@ -12,6 +12,7 @@ pub mod display;
 pub mod encoder;
 mod files;
 mod identity;
+mod processes;
 pub mod sound;
 mod workplace;
 

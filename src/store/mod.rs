@@ -27,9 +27,9 @@ pub struct Delivered {
 /// Why a file could not be brought to its place.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("no room for {path} ({size_bytes} bytes); make room and publish again from `upload`")]
+    #[error("no room for {path} ({size_bytes} bytes); make room and publish again")]
     Full { path: PathBuf, size_bytes: u64 },
-    #[error("cannot write {path}: {source}; publish again from `upload` once that is mended")]
+    #[error("cannot write {path}: {source}; publish again once that is mended")]
     Write { path: PathBuf, source: io::Error },
     #[error("the finished file {path} cannot be read: {source}")]
     Read { path: PathBuf, source: io::Error },

@@ -140,6 +140,22 @@ fn a_run_counts_as_alive_while_it_is_held() {
 }
 
 #[test]
+fn a_takeover_refuses_an_open_part_that_is_a_link() {
+    let (dir, session) = session();
+    let old = RecorderRun::claim(&session).unwrap();
+    old.start(&session, |_, _| None).unwrap();
+    let part = PartName { run: RunNumber(1), part: 1 };
+    old.append(RecorderEvent::PartOpened { part, video_us: 0 }).unwrap();
+    drop(old);
+    let parts = session.path().join("recorder/parts");
+    fs::write(dir.path().join("secret"), "top secret").unwrap();
+    fs::create_dir_all(&parts).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("secret"), parts.join(part.to_string())).unwrap();
+    let refused = RecorderRun::claim(&session).unwrap().start(&session, |_, _| panic!("read"));
+    assert!(matches!(refused, Err(FolderError::Hostile { .. })), "{refused:?}");
+}
+
+#[test]
 fn a_takeover_measures_the_part_that_was_left_open() {
     let (_dir, session) = session();
     let old = RecorderRun::claim(&session).unwrap();

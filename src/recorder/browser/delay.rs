@@ -34,15 +34,9 @@ pub(super) async fn delay(
     browser_pid: i32,
     refreshes: impl Future<Output = ()>,
 ) -> Option<i64> {
-    match tokio::time::timeout(ANSWER, begin(connection)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "Chrome does not trace");
-            return None;
-        }
-        Err(_) => return None,
-    }
+    let traces = tokio::time::timeout(ANSWER, begin(connection)).await;
     refreshes.await;
+    traces.ok()?.inspect_err(|error| tracing::debug!(%error, "Chrome does not trace")).ok()?;
     let events = tokio::time::timeout(ANSWER, end(connection)).await;
     let events = events.ok()?.inspect_err(|error| tracing::debug!(%error, "Chrome's trace is lost")).ok()?;
     median_delay(&events, browser_pid)

@@ -5,6 +5,8 @@ use std::fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::recorder::processes::{Process, processes};
+
 /// A renderer of this Chrome, with its resident memory in bytes.
 #[derive(Debug, Clone, Copy)]
 struct Renderer {
@@ -34,21 +36,10 @@ fn end(renderer: Option<Renderer>) -> bool {
 }
 
 fn renderers(chrome: Pid) -> impl Iterator<Item = Renderer> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(move |pid| renderer(pid, chrome))
+    processes().filter(move |process| process.session == chrome.as_raw()).filter_map(renderer)
 }
 
-fn renderer(pid: i32, chrome: Pid) -> Option<Renderer> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in brackets may hold anything; the fields after it begin with state, parent,
-    // group, session; user and system time are the 12th and 13th (proc_pid_stat(5)).
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    let field = |i: usize| fields.get(i)?.parse::<u64>().ok();
-    let session = field(3)? as i32;
-    if session != chrome.as_raw() {
-        return None;
-    }
+fn renderer(Process { pid, ticks, .. }: Process) -> Option<Renderer> {
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut arguments = command.split(|b| *b == 0 || *b == b' ');
     // Chrome draws parts of its own window by renderers too.
@@ -56,7 +47,6 @@ fn renderer(pid: i32, chrome: Pid) -> Option<Renderer> {
     let is_renderer = arguments.any(|argument| argument == b"--type=renderer") && !has(b"--top-chrome-webui");
     let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    let ticks = field(11)? + field(12)?;
     is_renderer.then_some(Renderer { pid: Pid::from_raw(pid), bytes: pages * page_size(), ticks })
 }
 

@@ -1,7 +1,8 @@
 //! What a recording costs and gives, over the last seconds.
 
-use std::fs;
 use std::time::{Duration, Instant};
+
+use crate::recorder::processes::processes;
 
 /// How often it is measured; a look at all processes costs a millisecond or two.
 const EVERY: Duration = Duration::from_secs(2);
@@ -48,18 +49,9 @@ fn ticks_per_second() -> f64 {
     rustix::param::clock_ticks_per_second() as f64
 }
 
-/// User and system time of all processes in the sessions and of this one, in clock ticks
-/// (proc_pid_stat(5)).
+/// What all processes in the sessions and this one have used, in clock ticks.
 fn ticks_of(sessions: &[i32]) -> u64 {
     let own = std::process::id() as i32;
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(|pid| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-        let field = |i: usize| fields.get(i)?.parse::<u64>().ok();
-        let counts = pid == own || sessions.contains(&(field(3)? as i32));
-        counts.then_some(field(11)? + field(12)?)
-    })
-    .sum()
+    let counted = processes().filter(|process| process.pid == own || sessions.contains(&process.session));
+    counted.map(|process| process.ticks).sum()
 }

@@ -127,10 +127,18 @@ impl RecorderRun {
         let mut history = session.history()?;
         history.recorder.retain(|log| log.run < self.number);
         let mut folded = Folded::of(&history);
-        let older = folded.seen_runs(&history, |part| {
-            let file = session.open_part(part.name).ok()?;
-            measure(part, file)
+        let mut refused = None;
+        let older = folded.seen_runs(&history, |part| match session.open_part(part.name) {
+            Ok(file) => measure(part, file),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => {
+                refused = Some(error);
+                None
+            }
         });
+        if let Some(error) = refused {
+            return Err(error);
+        }
         let entry = self.append(RecorderEvent::RunStarted { run: self.number, older })?;
         folded.apply_recorder(self.number, &entry);
         Ok(folded)

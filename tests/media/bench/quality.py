@@ -2,8 +2,7 @@
 
 The pages are opened with ?grid=60, so that a reading means the same picture in every run; a lossless capture in RGB of a
 run of its own gives the picture each reading stands for. Both recordings are compared with that same capture, in grey made
-of RGB, so that neither gains or loses by the colour matrix it chose. The outermost pixels are left out: kit/record.sh's
-Chrome makes its page a pixel smaller than the screen.
+of RGB, so that neither gains or loses by the colour matrix it chose.
 """
 import os
 import subprocess
@@ -16,7 +15,6 @@ import measure  # noqa: E402
 
 FRAMES = 40
 WINDOW, STEP = 8, 4
-MARGIN = 4
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -42,8 +40,7 @@ def grey_frames(path, numbers, size):
                           "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout
     pictures = np.frombuffer(out, np.uint8).reshape(-1, height, width, 3)
     weights = np.array([0.299, 0.587, 0.114])
-    inner = slice(MARGIN, -MARGIN)
-    return {number: picture[inner, inner] @ weights for number, picture in zip(sorted(set(numbers)), pictures)}
+    return {number: picture @ weights for number, picture in zip(sorted(set(numbers)), pictures)}
 
 
 def box_means(values):
