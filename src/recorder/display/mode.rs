@@ -5,15 +5,15 @@ use std::fmt;
 /// The dummy driver (0.4.0) silently falls back to another mode below and above these pixel
 /// clocks; found by trying, with room to spare. In kHz.
 const CLOCK_KHZ: std::ops::RangeInclusive<u64> = 20_000..=299_000;
-/// The smallest screen that Xorg makes, in pixels.
-const SMALLEST_SCREEN: u32 = 64;
+/// The smallest screen that Xorg's dummy driver makes, in pixels.
+const SMALLEST_SCREEN: (u32, u32) = (64, 128);
 /// Chrome takes its frame clock from the display; below this, video players stutter.
 const LOWEST_HZ: u32 = 24;
 
 /// A screen of exactly this size and refresh rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mode {
-    /// Screen size in pixels; larger than the picture only below 64.
+    /// Screen size in pixels; larger than the picture only where that is tiny.
     pub width: u32,
     pub height: u32,
     /// Refresh rate in Hz: a multiple of the frame rate where the driver can do it.
@@ -25,7 +25,7 @@ pub struct Mode {
 impl Mode {
     /// The mode for a picture of `width` x `height` pixels at `frame_rate` frames a second.
     pub fn choose(width: u32, height: u32, frame_rate: u32) -> Self {
-        let (width, height) = (width.max(SMALLEST_SCREEN), height.max(SMALLEST_SCREEN));
+        let (width, height) = (width.max(SMALLEST_SCREEN.0), height.max(SMALLEST_SCREEN.1));
         // Little blanking: nobody scans this screen out, and the clock stays low.
         let (mut htotal, mut vtotal) = (width + 160, height + 30);
         let clock = |h: u32, v: u32, hz: u32| u64::from(h) * u64::from(v) * u64::from(hz) / 1000;

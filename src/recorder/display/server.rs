@@ -101,7 +101,10 @@ impl Display {
         let stdout = child.process().stdout.take().ok_or(DisplayError::Missing)?;
         let line = child.ready(READY, async {
             let mut line = String::new();
-            BufReader::new(stdout).read_line(&mut line).await?;
+            if BufReader::new(stdout).read_line(&mut line).await? == 0 {
+                // It is about to end, and that says more.
+                std::future::pending::<()>().await;
+            }
             Ok(line)
         });
         let number = line
