@@ -11,7 +11,7 @@ setup: ## install the Debian packages that building, recording and testing need
 	@scripts/setup
 
 demo: ## record a page for 10 s to recordings/demo.mp4: make demo [URL=https://…]
-	@scripts/setup build run
+	@scripts/setup build run demo
 	@cargo build --release --locked
 	@scripts/demo $(if $(URL),'$(URL)')
 

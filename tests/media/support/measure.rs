@@ -14,12 +14,20 @@ pub fn measure(file: &Path) -> Value {
 
 /// `file` may also be the address of a playlist.
 pub fn measure_page(file: &Path, page: Option<&str>, fps: f64) -> Value {
+    let fps = fps.to_string();
+    let mut args = vec!["--fps", &fps];
+    args.extend(page.iter().flat_map(|page| ["--page", page]));
+    measure_with(file, &args)
+}
+
+/// The page webrtc.html?tiles=N.
+pub fn measure_meeting(file: &Path, tiles: usize) -> Value {
+    measure_with(file, &["--page", "webrtc", "--tiles", &tiles.to_string()])
+}
+
+fn measure_with(file: &Path, args: &[&str]) -> Value {
     let mut command = Command::new("/usr/bin/python3");
-    command.arg(here().join("kit/measure.py")).arg(file).arg("--json");
-    command.args(["--fps", &fps.to_string()]);
-    if let Some(page) = page {
-        command.args(["--page", page]);
-    }
+    command.arg(here().join("kit/measure.py")).arg(file).arg("--json").args(args);
     let output = command.stdin(Stdio::null()).output().expect("python3 starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout)

@@ -1,4 +1,4 @@
-//! A WebRTC peer that sends four tiles of VP8 video and Opus sound, paced as a camera would.
+//! A WebRTC peer that sends tiles of VP8 video and Opus sound, paced as a camera would; of four kinds, in turn.
 //!
 //! One connection for all of them, like that of a meeting's server. It listens on the address of
 //! the default route: a browser offers no loopback candidates.
