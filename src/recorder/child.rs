@@ -39,6 +39,7 @@ pub struct Recipe {
     name: &'static str,
     command: Command,
     log: PathBuf,
+    no_new_privileges: bool,
 }
 
 impl Recipe {
@@ -51,7 +52,12 @@ impl Recipe {
         if let Identity::Dropped(uid) = identity {
             command.uid(uid).gid(uid);
         }
-        Self { name, command, log: folder.join(format!("{name}.log")) }
+        Self { name, command, log: folder.join(format!("{name}.log")), no_new_privileges: true }
+    }
+
+    /// The child may run programs that gain privileges (setuid), as Chrome's sandbox helper does.
+    pub fn may_gain_privileges(&mut self) {
+        self.no_new_privileges = false;
     }
 
     pub fn command(&mut self) -> &mut Command {
@@ -60,7 +66,7 @@ impl Recipe {
 
     /// Starts the child.
     pub fn spawn(self) -> Result<Child, ChildError> {
-        let Self { name, mut command, log: log_path } = self;
+        let Self { name, mut command, log: log_path, no_new_privileges } = self;
         let failed = |source| ChildError::Start { name, source };
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&log_path).map_err(failed)?;
         command.stderr(log);
@@ -70,7 +76,9 @@ impl Recipe {
             command.pre_exec(move || {
                 nix::unistd::setsid()?;
                 nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-                nix::sys::prctl::set_no_new_privs()?;
+                if no_new_privileges {
+                    nix::sys::prctl::set_no_new_privs()?;
+                }
                 // The parent may have died before the line above.
                 if nix::unistd::getppid() != parent {
                     return Err(io::ErrorKind::BrokenPipe.into());

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 
 use nix::unistd::Uid;
 
@@ -33,6 +34,20 @@ impl Identity {
         let first = std::process::id() % count;
         let free = (0..count).map(|i| DYNAMIC_USERS.start() + (first + i) % count).find(|uid| !taken.contains(uid));
         Self::Dropped(free.unwrap_or(*DYNAMIC_USERS.start()))
+    }
+
+    /// Whether this user may make user namespaces: not in a chroot, in many containers, or where
+    /// the system forbids it.
+    pub fn has_user_namespaces(self) -> bool {
+        let mut command = std::process::Command::new("/bin/true");
+        if let Self::Dropped(uid) = self {
+            command.uid(uid).gid(uid);
+        }
+        // SAFETY: one system call between fork and exec.
+        unsafe {
+            command.pre_exec(|| Ok(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)?));
+        }
+        command.status().is_ok()
     }
 
     /// Gives a file or folder to this user.

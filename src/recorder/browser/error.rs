@@ -14,7 +14,7 @@ pub enum BrowserError {
     #[error("Chrome not found: install chromium")]
     Missing,
     #[error(
-        "Chrome has no usable sandbox here: allow unprivileged user namespaces (sysctl \
+        "Chrome has no usable sandbox here: install chromium-sandbox, or allow unprivileged user namespaces (sysctl \
          kernel.unprivileged_userns_clone=1 or user.max_user_namespaces, an AppArmor profile with \
          userns, or in a container a seccomp profile that lets Chrome make them); to record \
          without a sandbox at your own risk use --allow-no-sandbox"

@@ -42,8 +42,8 @@ const LAID_OUT_TIME: Duration = Duration::from_secs(3);
 /// How many of the page's pictures are waited for: some of them reach the display meanwhile.
 const REFRESHES: u32 = 5;
 const LAID_OUT: &str = include_str!("laid_out.js");
-/// What Chrome's log says when it finds none.
-const NO_SANDBOX: &str = "No usable sandbox";
+/// What Chrome's log says when it finds none, or one that does not work.
+const NO_SANDBOX: &[&str] = &["No usable sandbox", "SUID sandbox helper", "Zygote process exited prematurely"];
 
 /// How Chrome is to be started.
 #[derive(Debug, Clone)]
@@ -88,6 +88,10 @@ impl Browser {
         let home = workplace.folder("chrome")?;
         let profile = workplace.folder("profile")?;
         let mut recipe = Recipe::new("Chrome", &program, &home, workplace.identity);
+        if setup.sandbox && !workplace.identity.has_user_namespaces() {
+            // Chrome's other sandbox, where it is installed, is a program that is root's.
+            recipe.may_gain_privileges();
+        }
         let command = recipe.command();
         command.args(arguments(&profile, setup.size, setup.user_agent.as_deref(), setup.sandbox));
         command.envs(display.address().environment()).envs([sound.environment()]);
@@ -193,7 +197,8 @@ fn read_address(file: &Path) -> Option<String> {
 }
 
 fn sandbox_error(error: ChildError, child: &Child) -> BrowserError {
-    if child.log_tail().contains(NO_SANDBOX) { BrowserError::NoSandbox } else { error.into() }
+    let log = child.log_tail();
+    if NO_SANDBOX.iter().any(|words| log.contains(words)) { BrowserError::NoSandbox } else { error.into() }
 }
 
 /// The page that Chrome opened at its start.
