@@ -200,7 +200,7 @@ impl Feed {
         (at, self.timeline.cut(at))
     }
 
-    /// How much earlier pictures are stamped than they were taken, in microseconds.
+    /// How much earlier pictures are stamped than they were taken, in microseconds; below 0: later.
     pub fn set_lag(&mut self, lag_us: i64) {
         self.lag = lag_us;
         // Refreshes were seen with another one.
