@@ -1,6 +1,12 @@
-// Runs before the page's own scripts in every document of the top frame. BINDING and DONE are
-// replaced by names that a page cannot guess.
+// Runs before the page's own scripts in every document; the functions are for the top frame. BINDING
+// and DONE are replaced by names that a page cannot guess.
 (() => {
+  const put = (name, value) => Object.defineProperty(window, name, { value, configurable: true, writable: true });
+  // A dialog would lie over the page until it is answered from outside: the person says yes at once.
+  put('alert', () => undefined);
+  put('confirm', () => true);
+  put('prompt', (message, preset = '') => String(preset));
+  put('print', () => undefined);
   if (window !== window.top) return;
   const tell = window['BINDING'];
   delete window['BINDING'];
@@ -17,7 +23,7 @@
       tell(JSON.stringify({ name, id }));
       return typeof callback === 'function' ? done.then(() => { callback(); }) : done;
     };
-    Object.defineProperty(window, name, { value: call, configurable: true, writable: true });
+    put(name, call);
   };
   ['startRecord', 'pauseRecord', 'resumeRecord', 'refreshPage'].forEach(offer);
 })();
