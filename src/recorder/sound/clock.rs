@@ -9,6 +9,8 @@ const WINDOW: usize = 25;
 /// How much before it arrives a sample counts as played, in microseconds: what the usual way of
 /// recording a monitor, in fragments of 10 ms that count as played when they are complete, has.
 const PLAYED_BEFORE_US: i64 = 10_000;
+/// A sink that is slow by some millionths is followed after so many blocks: 4 to 16 s.
+const PERIOD: u32 = 400;
 /// A chunk that arrives so shortly after another is of the same block, in microseconds.
 const SAME_BLOCK_US: i64 = 3_000;
 /// A deviation beyond this is a real jump (the daemon was stopped for a while), in microseconds.
@@ -28,6 +30,8 @@ pub struct SoundClock {
     /// For the last blocks: the arrival, less the time that all samples before it take.
     origins: VecDeque<i64>,
     origin: Option<i64>,
+    /// The earliest of the origins of this period, and of how many blocks it is.
+    period: Option<(i64, u32)>,
 }
 
 impl SoundClock {
@@ -41,7 +45,10 @@ impl SoundClock {
             if self.origins.len() == WINDOW {
                 self.origins.pop_front();
             }
-            self.origins.push_back(now_us - PLAYED_BEFORE_US - length_us(first));
+            let origin = now_us - PLAYED_BEFORE_US - length_us(first);
+            self.origins.push_back(origin);
+            let (earliest, blocks) = self.period.unwrap_or((origin, 0));
+            self.period = Some((earliest.min(origin), blocks + 1));
         }
         let earliest = self.origins.iter().copied().min().unwrap_or(now_us);
         let origin = match self.origin {
@@ -50,6 +57,13 @@ impl SoundClock {
             Some(origin) if earliest > origin + JUMP_US && self.origins.len() == WINDOW => earliest,
             Some(origin) => origin,
             None => earliest,
+        };
+        let origin = match self.period {
+            Some((earliest, PERIOD)) => {
+                self.period = None;
+                earliest.max(origin)
+            }
+            _ => origin,
         };
         self.origin = Some(origin);
         origin + length_us(first)
@@ -89,6 +103,18 @@ mod tests {
                 assert!((first - played).abs() < 700, "{i}: {first}");
             }
             now += length_us(parts.iter().sum());
+        }
+    }
+
+    #[test]
+    fn a_slow_sink_is_followed() {
+        let mut clock = SoundClock::default();
+        for i in 0..50_000 {
+            // 100 millionths too slow.
+            let played = 1_000_000 + i * 10_001;
+            let late = if i % 7 == 0 { 0 } else { 900 };
+            let first = clock.arrive(played + PLAYED_BEFORE_US + late, 480);
+            assert!((first - played).abs() < 1_500, "{i}: {first} for {played}");
         }
     }
 
