@@ -8,6 +8,14 @@ use tokio::time::Instant;
 
 use super::run::Converge;
 use crate::recorder::browser::BrowserEvent;
+use crate::recorder::display::Mode;
+
+/// What drawing a picture and showing it takes at least, in microseconds.
+const SHOWING_US: i64 = 4_000;
+/// A picture that takes more is one that the page was very slow with.
+const MOST_REFRESHES: i64 = 3;
+/// What people are used to: one refresh of a display of 60 Hz, in microseconds.
+const USUAL_US: i64 = 1_000_000 / 60;
 
 /// When it is looked at first after the page is there: what is busy at the start is over.
 const FIRST: Duration = Duration::from_secs(1);
@@ -70,7 +78,7 @@ impl Converge {
             return;
         }
         // A page that draws nothing now has the delay that it had, when it draws again.
-        let delay = delay_us.map_or(self.stage.delay, |delay_us| self.plan.refreshes_of(Some(delay_us)));
+        let delay = if delay_us.is_some() { refreshes(delay_us, self.plan.mode) } else { self.stage.delay };
         let changed = delay != self.stage.delay;
         tracing::debug!(delay_us, changed, "looked at Chrome's delay");
         self.delay.looked(changed);
@@ -80,9 +88,29 @@ impl Converge {
         }
     }
 
-    /// Tells the feeder how much later pictures are seen than on a display of 60 Hz, where one
-    /// refresh is what most pages take.
+    /// Tells the feeder how much later pictures are seen than people are used to.
     pub(super) fn set_lag(&self) {
-        self.feeder.handle().set_lag(self.settings.lag_us + (self.stage.delay - 1) * self.plan.refresh_us());
+        self.feeder.handle().set_lag(self.stage.delay * self.plan.mode.refresh_us() - USUAL_US);
+    }
+}
+
+/// How many refreshes a picture took that was shown after this time. A page that draws nothing
+/// itself shows videos at most, and those take none.
+pub(super) fn refreshes(delay_us: Option<i64>, mode: Mode) -> i64 {
+    let refresh = mode.refresh_us();
+    delay_us.map_or(0, |delay| ((delay - SHOWING_US + refresh / 2) / refresh).clamp(0, MOST_REFRESHES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_as_chrome_tells_them_are_whole_refreshes() {
+        let at = |hz, delays: [i64; 4]| delays.map(|delay| refreshes(Some(delay), Mode::choose(1280, 720, hz)));
+        assert_eq!(at(30, [3_000, 8_000, 36_000, 43_900]), [0, 0, 1, 1]);
+        assert_eq!(at(30, [68_000, 74_000, 103_000, 900_000]), [2, 2, 3, 3]);
+        assert_eq!(at(60, [3_000, 9_000, 20_000, 37_500]), [0, 0, 1, 2]);
+        assert_eq!(refreshes(None, Mode::choose(1280, 720, 30)), 0);
     }
 }

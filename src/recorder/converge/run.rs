@@ -142,7 +142,7 @@ pub async fn run(
     let workplace = Workplace::make().map_err(RecorderError::Workplace)?;
     let size = (request.size.width(), request.size.height());
     let mode = Mode::choose(size.0, size.1, request.frame_rate.get().into());
-    let settings = Settings::of(&request, mode.hz);
+    let settings = Settings::of(&request);
     let (browser_sender, mut browser_events) = mpsc::unbounded_channel();
     let (media, mut media_events) = mpsc::unbounded_channel();
     let place_us = folded.recorded_us() as i64;
@@ -319,7 +319,7 @@ impl Converge {
     fn join(&mut self) {
         self.rolling = Rolling::Yes;
         // Nothing that the page drew before now: a picture shows what is that much older.
-        let from = now_us() + (self.stage.delay + 1) * self.plan.refresh_us();
+        let from = now_us() + (self.stage.delay + 1) * self.plan.mode.refresh_us();
         self.feeder.handle().join(from);
         self.wish_for_picture(from);
     }

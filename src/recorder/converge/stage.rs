@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
+use super::delay::refreshes;
 use crate::recorder::browser::{Browser, BrowserError, BrowserEvent, LoadError, Setup};
 use crate::recorder::capture::{Capture, CaptureError, CaptureEvent};
 use crate::recorder::child::ChildError;
@@ -16,11 +17,6 @@ use crate::session::event::GapCause;
 
 /// Chrome's window has this long to be there in its size.
 const WINDOW: Duration = Duration::from_secs(15);
-
-/// What drawing a picture and showing it takes at least, in microseconds.
-const SHOWING_US: i64 = 4_000;
-/// A picture that takes more is one that the page was very slow with.
-const MOST_REFRESHES: i64 = 3;
 
 /// The stage could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -52,21 +48,6 @@ pub struct Plan {
     pub frame_rate: u32,
     pub feeder: FeederHandle,
     pub events: mpsc::UnboundedSender<BrowserEvent>,
-}
-
-impl Plan {
-    /// How many refreshes a picture took that was shown after this time, of which a few
-    /// milliseconds are always needed. A page that draws nothing itself shows videos at most, and
-    /// those take none.
-    pub fn refreshes_of(&self, delay_us: Option<i64>) -> i64 {
-        let refresh = self.refresh_us();
-        delay_us.map_or(0, |delay| ((delay - SHOWING_US + refresh / 2) / refresh).clamp(0, MOST_REFRESHES))
-    }
-
-    /// How long the display shows a picture, in microseconds.
-    pub fn refresh_us(&self) -> i64 {
-        1_000_000 / i64::from(self.mode.hz)
-    }
 }
 
 /// Whether the page has to be loaded again.
@@ -206,7 +187,7 @@ impl Stage {
             error = child.ended() => return Err(error.into()),
         };
         tracing::debug!(delay_us, "laid out");
-        self.delay = plan.refreshes_of(delay_us);
+        self.delay = refreshes(delay_us, plan.mode);
         Ok(())
     }
 

@@ -39,6 +39,11 @@ impl Mode {
         Self { width, height, hz, htotal, vtotal }
     }
 
+    /// How long a picture is shown, in microseconds.
+    pub fn refresh_us(&self) -> i64 {
+        1_000_000 / i64::from(self.hz)
+    }
+
     /// The name under which RandR lists it.
     pub fn name(&self) -> String {
         format!("{}x{}r{}", self.width, self.height, self.hz)

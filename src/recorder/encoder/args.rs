@@ -27,16 +27,11 @@ pub struct Settings {
     pub key_interval_us: i64,
     /// A picture at each tick, changed or not.
     pub constant_frame_rate: bool,
-    /// How much later than on a display of 60 Hz a picture is seen, in microseconds.
-    pub lag_us: i64,
 }
 
 impl Settings {
-    /// For a display that refreshes `display_hz` times a second.
-    ///
-    /// Chrome shows a picture about one refresh after the page drew it. People look at pages on
-    /// displays of 60 Hz; on a slower one the sound would come earlier than they are used to.
-    pub fn of(request: &Request, display_hz: u32) -> Self {
+    /// As a request asks for it.
+    pub fn of(request: &Request) -> Self {
         Self {
             width: request.size.width(),
             height: request.size.height(),
@@ -48,7 +43,6 @@ impl Settings {
             audio_bitrate_kbps: request.audio_bitrate_kbps.get(),
             key_interval_us: i64::from(request.key_frame_interval_seconds.get()) * 1_000_000,
             constant_frame_rate: request.constant_frame_rate,
-            lag_us: (1_000_000 / i64::from(display_hz) - 1_000_000 / 60).max(0),
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::args::Settings;
 use super::feed_sound::{SOUND_PATIENCE_US, SoundFeed};
 use super::phase::Phase;
+use super::sink::{Filler, Placed, Sink, Totals};
 use super::slots::Slots;
 use super::timeline::Timeline;
 use crate::media::grid::{AudioGrid, sample_at, us_of};
@@ -28,47 +29,6 @@ const PART_US: i64 = 600_000_000;
 /// How long a start waits to see when the display is refreshed, in microseconds; a page that
 /// moves shows it in this time, and with another it does not matter.
 const SETTLE_US: i64 = 180_000;
-
-/// What is shown instead of the page while a pause takes its real time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filler {
-    /// The last picture of the page.
-    Freeze,
-    Black,
-}
-
-/// A picture, as it is to be encoded.
-#[derive(Debug, Clone, Copy)]
-pub struct Placed<'a> {
-    pub picture: &'a Picture,
-    /// Place in the video, in microseconds.
-    pub place_us: i64,
-    pub key: bool,
-    pub keep: bool,
-    pub begins_part: bool,
-}
-
-/// Takes what the feed decides.
-pub trait Sink {
-    fn picture(&mut self, placed: Placed<'_>) -> io::Result<()>;
-    /// Samples that begin at this sample index of the video.
-    fn sound(&mut self, sample: i64, data: &[u8]) -> io::Result<()>;
-    /// From this sample on a new part begins.
-    fn boundary(&mut self, sample: i64);
-}
-
-/// Totals since the feed began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Pictures given to the encoder.
-    pub pictures: u64,
-    /// Of these, pictures of a changed page.
-    pub changed: u64,
-    /// Longest time between two of the latter while recording, in microseconds.
-    pub longest_still_us: i64,
-    /// How often the page began to draw without a pause, or went on after a missed refresh.
-    pub turns: u64,
-}
 
 /// Decides what the encoder gets. All times in microseconds of the monotonic clock, if not
 /// places in the video.
@@ -130,7 +90,7 @@ impl Feed {
             grid: settings.grid(),
             slots,
             phase: Phase::new(1_000_000 / i64::from(settings.frame_rate)),
-            lag: settings.lag_us,
+            lag: 0,
             interval: 1_000_000 / i64::from(settings.frame_rate),
             key_interval: settings.key_interval_us,
             held_back: settings.held_back(),
@@ -402,72 +362,4 @@ impl Feed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::session::request::{PageUrl, Request};
-
-    /// Remembers which picture, by its width, was shown where.
-    #[derive(Default)]
-    struct Shown(Vec<(u32, i64)>);
-
-    impl Sink for Shown {
-        fn picture(&mut self, placed: Placed<'_>) -> io::Result<()> {
-            self.0.push((placed.picture.width, placed.place_us));
-            Ok(())
-        }
-
-        fn sound(&mut self, _: i64, _: &[u8]) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn boundary(&mut self, _: i64) {}
-    }
-
-    fn feed() -> Feed {
-        let request = Request::new(PageUrl::parse("https://example.org/").expect("an address"));
-        let settings = Settings { lag_us: 0, ..Settings::of(&request, 30) };
-        Feed::new(&settings, 0)
-    }
-
-    /// Pushes pictures 2, 4, 6 ... at these times, and commits as the feeder does.
-    fn record(times: &[i64]) -> Vec<(u32, i64)> {
-        let (mut feed, mut shown) = (feed(), Shown::default());
-        for (i, at_us) in times.iter().enumerate() {
-            feed.push_frame(Frame {
-                at_us: *at_us,
-                refresh: true,
-                picture: Arc::new(Picture::black(2 + 2 * i as u32, 2)),
-            });
-            if feed.timeline.is_running() || feed.join(times[0], at_us + SETTLE_US).is_some() {
-                feed.commit(at_us - HOLD_US, &mut shown).expect("committed");
-            }
-        }
-        feed.commit(times[times.len() - 1] + 2 * 33_333, &mut shown).expect("committed");
-        shown.0
-    }
-
-    #[test]
-    fn what_came_too_early_makes_nothing_after_it_late() {
-        let refresh = |i: i64| 1_000_000 + i * 33_334;
-        let mut times: Vec<i64> = (0..30).map(refresh).collect();
-        // The page was busy for three refreshes; then two pictures come in one.
-        times.extend([refresh(33) + 3_000, refresh(33) + 15_000]);
-        times.extend((34..60).map(refresh));
-        let shown = record(&times);
-        let last = shown.last().expect("pictures");
-        let at = times[last.0 as usize / 2 - 1];
-        assert!((last.1 - (at - times[0])).abs() <= 17_000, "picture of {at} at {}", last.1);
-        let late = shown.iter().filter(|(width, place)| {
-            let at = times[*width as usize / 2 - 1];
-            (place - (at - times[0])).abs() > 24_000
-        });
-        assert_eq!(late.count(), 0, "{shown:?}");
-    }
-
-    #[test]
-    fn a_second_picture_of_a_slot_is_shown_when_no_other_comes() {
-        let times = [1_000_000, 1_033_334, 1_045_000];
-        let shown = record(&times);
-        assert_eq!(shown.iter().map(|(width, _)| *width).collect::<Vec<_>>(), [2, 4, 6], "{shown:?}");
-    }
-}
+mod tests;

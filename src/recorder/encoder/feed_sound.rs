@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 
-use super::feed::Sink;
+use super::sink::Sink;
 use super::timeline::Timeline;
 use crate::media::grid::{sample_at, us_of};
 use crate::recorder::sound::Chunk;
@@ -151,7 +151,7 @@ fn chunk_end(chunk: &Chunk) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorder::encoder::feed::Placed;
+    use crate::recorder::encoder::sink::Placed;
 
     /// Where the sound given so far ends, and how it went on there.
     #[derive(Default)]

@@ -10,8 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::args::Settings;
-use super::feed::{Feed, Filler, HOLD_US, Placed, Sink, Totals};
+use super::feed::{Feed, HOLD_US};
 use super::sent::{Sent, SentPicture};
+use super::sink::{Filler, Placed, Sink, Totals};
 use crate::media::grid::us_of;
 use crate::media::matroska::FeedWriter;
 use crate::media::matroska::feed::raw_tracks;
@@ -127,7 +128,7 @@ impl FeederHandle {
         self.order(Order::Cut { at_us, last });
     }
 
-    /// Pictures are seen so much later than on a display of 60 Hz, in microseconds.
+    /// Pictures come so much later than they are stamped, in microseconds; below 0: earlier.
     pub fn set_lag(&self, lag_us: i64) {
         self.order(Order::SetLag(lag_us));
     }

@@ -11,13 +11,14 @@ mod parts;
 mod phase;
 mod process;
 mod sent;
+mod sink;
 mod slots;
 mod timeline;
 
 pub use args::Settings;
-pub use feed::Filler;
 pub use feeder::{Feeder, FeederEvent, FeederHandle};
 pub use parts::{Beginning, PartFiles, PartsEvent, PartsWriter};
 pub use process::{Encoder, EncoderError};
 pub use sent::Sent;
+pub use sink::Filler;
 pub use timeline::Timeline;
