@@ -40,18 +40,22 @@ impl Beneath {
         let path = self.path_of(&relative);
         // Without NONBLOCK the open of a pipe would wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let fd = self.resolve(relative.as_ref(), flags, Mode::empty()).map_err(|errno| refused(errno, &path, PLAIN))?;
-        let stat = rustix::fs::fstat(&fd).map_err(|error| FolderError::io("look at", &path, error))?;
-        let found = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile if stat.st_nlink == 1 => return Ok(File::from(fd)),
-            FileType::RegularFile if stat.st_nlink == 0 => "a file that was just removed",
-            FileType::RegularFile => "a file with a second name (hard link)",
-            FileType::Directory => "a folder",
-            FileType::Fifo => "a pipe",
-            FileType::Socket => "a socket",
-            _ => "a device",
-        };
-        Err(FolderError::Hostile { path, found, wanted: PLAIN })
+        for _ in 0..REPLACED {
+            let fd = self.resolve(relative.as_ref(), flags, Mode::empty());
+            let fd = fd.map_err(|errno| refused(errno, &path, PLAIN))?;
+            let stat = rustix::fs::fstat(&fd).map_err(|error| FolderError::io("look at", &path, error))?;
+            let found = match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile if stat.st_nlink == 1 => return Ok(File::from(fd)),
+                FileType::RegularFile if stat.st_nlink == 0 => continue,
+                FileType::RegularFile => "a file with a second name (hard link)",
+                FileType::Directory => "a folder",
+                FileType::Fifo => "a pipe",
+                FileType::Socket => "a socket",
+                _ => "a device",
+            };
+            return Err(FolderError::Hostile { path, found, wanted: PLAIN });
+        }
+        Err(FolderError::Hostile { path, found: "a file that is replaced all the time", wanted: PLAIN })
     }
 
     /// Reads a whole file of at most `limit` bytes.
@@ -137,6 +141,8 @@ impl Beneath {
 }
 
 const PLAIN: &str = "a plain file";
+/// Its writer may have put a newer file in its place since it was opened, but hardly so often.
+const REPLACED: usize = 100;
 
 /// Reads at most `limit` bytes; more than that is an error.
 pub(super) fn read_at_most(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FolderError> {
@@ -180,6 +186,27 @@ fn refused(errno: Errno, path: &Path, wanted: &'static str) -> FolderError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_may_be_replaced_while_it_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, fresh) = (dir.path().join("file"), dir.path().join("fresh"));
+        std::fs::write(&file, "x").unwrap();
+        let root = Beneath::open(dir.path()).unwrap();
+        let replaced = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..3_000 {
+                    std::fs::write(&fresh, "x").unwrap();
+                    std::fs::rename(&fresh, &file).unwrap();
+                }
+                replaced.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !replaced.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(root.read("file", 1).unwrap(), b"x");
+            }
+        });
+    }
 
     /// The fallback is held to the same as openat2.
     #[test]
