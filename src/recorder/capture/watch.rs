@@ -173,7 +173,8 @@ impl Watcher {
         loop {
             loop {
                 match wished.try_recv() {
-                    Ok(Wish::Picture(at_us)) => self.wished = Some(at_us),
+                    // One picture serves all who wish for that time or an earlier one.
+                    Ok(Wish::Picture(at_us)) => self.wished = self.wished.max(Some(at_us)),
                     Ok(Wish::End) | Err(TryRecvError::Disconnected) => return Ok(()),
                     Err(TryRecvError::Empty) => break,
                 }
@@ -224,27 +225,27 @@ impl Watcher {
         let Some(target) = &self.target else {
             return Ok(());
         };
-        let rows = if self.is_wished() { Rows::all(self.picture.height) } else { self.changed };
         // Before the read: what changes from here on counts for the next picture.
         self.connection.damage_subtract(target.damage, x11rb::NONE, x11rb::NONE)?;
         let at_us = now_us();
+        // Only a picture of that time or later is what was wished for; another may never come.
+        let wished = self.wished.is_some_and(|at| at_us >= at);
+        if wished {
+            self.wished = None;
+        }
+        let rows = if wished { Rows::all(self.picture.height) } else { self.changed };
         match self.grabber.read(&self.connection, target.window, rows, &mut self.picture) {
             // The window may go away at any time; its event is on the way.
             Err(CaptureError::Reply(ReplyError::X11Error(error))) => {
                 tracing::debug!(?error, "no picture");
                 self.changed = Rows::NONE;
-                self.wished = None;
                 return Ok(());
             }
             other => other?,
         }
         self.pace.taken(at_us);
         self.changed = Rows::NONE;
-        let refresh = !self.is_wished();
-        if !refresh {
-            self.wished = None;
-        }
-        tell(CaptureEvent::Frame(Frame { at_us, refresh, picture: self.pool.copy(&self.picture) }));
+        tell(CaptureEvent::Frame(Frame { at_us, refresh: !wished, picture: self.pool.copy(&self.picture) }));
         Ok(())
     }
 
