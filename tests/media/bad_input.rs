@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::tls::SelfSigned;
 use crate::support::{Ended, Panorec, Scratch, Server, judged, probe, seconds};
@@ -69,6 +69,18 @@ fn a_refused_connection_is_told() {
     let address = listener.local_addr().expect("bound");
     drop(listener);
     says(&record(&format!("http://{address}/"), ""), 3, &["refused"]);
+}
+
+#[test]
+fn a_page_that_never_answers_is_given_up_after_a_minute() {
+    // Connections are taken by the kernel, and nobody reads what they say.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("bound");
+    let began = Instant::now();
+    says(&record(&format!("http://{address}/"), ""), 3, &["60 s", "reach"]);
+    let took = began.elapsed();
+    println!("    given up after {took:.1?}");
+    assert!(took >= Duration::from_secs(60), "given up too early");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub enum LoadError {
     Network(String),
     #[error("the address is a download, not a page")]
     Download,
-    #[error("the page was not there within {0} s")]
+    #[error("the page was not there within {0} s; can its server be reached from here?")]
     TimeOut(u64),
     #[error(transparent)]
     Browser(#[from] BrowserError),
