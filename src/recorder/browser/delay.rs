@@ -27,19 +27,36 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// Some refreshes are enough.
 const BUFFER_KB: f64 = 1024.0;
 
-/// How long the pictures took that the page drew while `refreshes` went by, in microseconds; None
-/// where it drew none, or Chrome does not tell. Only one may look at a time.
+/// How many of the last pictures tell what the next will take.
+const LAST: usize = 3;
+/// Pictures that take the same number of refreshes differ by less, in microseconds; one of them is
+/// 16,667 at least.
+const STEADY_US: i64 = 10_000;
+
+/// How long pictures took of late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Delay {
+    /// In microseconds.
+    pub us: i64,
+    /// Whether the last ones took the same; a page that is still busy loading has others.
+    pub steady: bool,
+}
+
+/// How long the pictures took that the page drew while `refreshes` went by; None where it drew
+/// none, or Chrome does not tell. Only one may look at a time.
 pub(super) async fn delay(
     connection: &Connection,
     browser_pid: i32,
     refreshes: impl Future<Output = ()>,
-) -> Option<i64> {
+) -> Option<Delay> {
     let traces = tokio::time::timeout(ANSWER, begin(connection)).await;
     refreshes.await;
     traces.ok()?.inspect_err(|error| tracing::debug!(%error, "Chrome does not trace")).ok()?;
     let events = tokio::time::timeout(ANSWER, end(connection)).await;
     let events = events.ok()?.inspect_err(|error| tracing::debug!(%error, "Chrome's trace is lost")).ok()?;
-    median_delay(&events, browser_pid)
+    let delays = delays(&events, browser_pid);
+    tracing::debug!(?delays, "traced");
+    last_delay(&delays)
 }
 
 async fn begin(connection: &Connection) -> Result<(), CdpError> {
@@ -68,8 +85,9 @@ async fn end(connection: &Connection) -> Result<Vec<Value>, CdpError> {
     }
 }
 
-/// Chrome's own windows, which the browser process draws itself, do not count.
-fn median_delay(events: &[Value], browser_pid: i32) -> Option<i64> {
+/// Of each picture, in the order in which they were shown, in microseconds. Chrome's own windows,
+/// which the browser process draws itself, do not count.
+fn delays(events: &[Value], browser_pid: i32) -> Vec<i64> {
     let mut steps: Vec<(i64, &Value)> = events
         .iter()
         .filter(|event| event["name"] == PICTURE && event["pid"] != browser_pid)
@@ -88,8 +106,15 @@ fn median_delay(events: &[Value], browser_pid: i32) -> Option<i64> {
             delays.push(at - began);
         }
     }
-    delays.sort_unstable();
-    delays.get(delays.len() / 2).copied()
+    delays
+}
+
+fn last_delay(delays: &[i64]) -> Option<Delay> {
+    let mut last = delays[delays.len().saturating_sub(LAST)..].to_vec();
+    last.sort_unstable();
+    let us = last.get(last.len() / 2).copied()?;
+    let steady = last[last.len() - 1] - last[0] < STEADY_US;
+    Some(Delay { us, steady })
 }
 
 #[cfg(test)]
@@ -110,16 +135,25 @@ mod tests {
     #[test]
     fn only_whole_pictures_of_pages_count() {
         let own = [picture(1, "0x1", WHOLE, 0, 99_000), picture(1, "0x1", WHOLE, 100_000, 199_000)];
-        assert_eq!(median_delay(&own.concat(), 1), None);
+        assert!(delays(&own.concat(), 1).is_empty());
         let pages = [
             picture(2, "0x1", "STATE_PRESENTED_PARTIAL", 0, 3_000),
             picture(2, "0x2", WHOLE, 0, 36_000),
             picture(2, "0x1", WHOLE, 33_000, 70_000),
             picture(3, "0x1", WHOLE, 33_000, 101_000),
         ];
-        assert_eq!(median_delay(&[own.concat(), pages.concat()].concat(), 1), Some(37_000));
+        assert_eq!(delays(&[own.concat(), pages.concat()].concat(), 1), [36_000, 37_000, 68_000]);
         let mut cut_off = pages.concat();
         cut_off.retain(|event| event["ph"] == "e");
-        assert_eq!(median_delay(&cut_off, 1), None);
+        assert!(delays(&cut_off, 1).is_empty());
+    }
+
+    #[test]
+    fn the_last_pictures_tell_and_whether_they_are_alike() {
+        assert_eq!(last_delay(&[]), None);
+        assert_eq!(last_delay(&[72_000, 71_000, 36_000]), Some(Delay { us: 71_000, steady: false }));
+        assert_eq!(last_delay(&[72_000, 71_000, 36_000, 39_000, 36_500]), Some(Delay { us: 36_500, steady: true }));
+        assert_eq!(last_delay(&[20_000, 3_000, 4_000, 20_500]), Some(Delay { us: 4_000, steady: false }));
+        assert_eq!(last_delay(&[3_000, 4_000]), Some(Delay { us: 4_000, steady: true }));
     }
 }

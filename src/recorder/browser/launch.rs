@@ -41,6 +41,8 @@ const PASSED_ON: &[&str] = &[
 const LAID_OUT_TIME: Duration = Duration::from_secs(3);
 /// How many of the page's pictures are waited for: some of them reach the display meanwhile.
 const REFRESHES: u32 = 5;
+/// How often that is done at most until the pictures take the same time one after the other.
+const LOOKS: u32 = 5;
 const LAID_OUT: &str = include_str!("laid_out.js");
 /// What Chrome's log says when it finds none, or one that does not work.
 const NO_SANDBOX: &[&str] = &["No usable sandbox", "SUID sandbox helper", "Zygote process exited prematurely"];
@@ -172,14 +174,23 @@ impl OpenPage {
         }
         let evaluate = EvaluateParams::builder().expression(script).await_promise(true).build();
         let evaluate = evaluate.inspect_err(|error| tracing::debug!(error, "cannot ask for the page's layout")).ok()?;
-        delay(&self.connection, self.browser_pid, async {
-            match tokio::time::timeout(LAID_OUT_TIME, self.page.execute(evaluate)).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "the page tells nothing of its layout"),
-                Err(_) => tracing::debug!("the page does not tell of its layout"),
+        let mut last = None;
+        for _ in 0..LOOKS {
+            let drawn = async {
+                match tokio::time::timeout(LAID_OUT_TIME, self.page.execute(evaluate.clone())).await {
+                    Ok(Ok(_)) => return true,
+                    Ok(Err(error)) => tracing::debug!(%error, "the page tells nothing of its layout"),
+                    Err(_) => tracing::debug!("the page does not tell of its layout"),
+                }
+                false
+            };
+            let mut answers = false;
+            last = delay(&self.connection, self.browser_pid, async { answers = drawn.await }).await;
+            if !answers || last.is_none_or(|delay| delay.steady) {
+                break;
             }
-        })
-        .await
+        }
+        last.map(|delay| delay.us)
     }
 }
 
