@@ -47,7 +47,7 @@ impl Recipe {
     pub fn new(name: &'static str, program: &Path, folder: &Path, identity: Identity) -> Self {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("HOME", folder);
-        command.env("XDG_RUNTIME_DIR", folder).current_dir("/");
+        command.env("XDG_RUNTIME_DIR", folder).env("TMPDIR", folder).current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         if let Identity::Dropped(uid) = identity {
             command.uid(uid).gid(uid);

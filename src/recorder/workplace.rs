@@ -21,7 +21,9 @@ impl Workplace {
         let root = std::env::temp_dir();
         remove_abandoned(&root);
         let identity = Identity::choose();
-        let path = root.join(format!("{PREFIX}{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
+        // Short, as the path of a socket has a limit of 107 bytes and Chrome makes one inside.
+        let (random, ..) = uuid::Uuid::new_v4().as_fields();
+        let path = root.join(format!("{PREFIX}{}-{random:08x}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
         identity.own(&path)?;
         Ok(Self { path, identity })

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::support::panorec::{folder_for_temporary_files, names_in};
 use crate::support::{Kind, Panorec, Scratch, Server, judged, measure, measure::complaints};
 
 #[test]
@@ -52,7 +53,10 @@ fn a_killed_recorder_takes_its_children_with_it() {
     judged(|checks| {
         let server = Server::start();
         let scratch = Scratch::new();
-        let mut run = Panorec::record(&server.url("clock.html"), &scratch.join("out.mp4"), &scratch).spawn();
+        let temporary = folder_for_temporary_files(&scratch);
+        let mut run = Panorec::record(&server.url("clock.html"), &scratch.join("out.mp4"), &scratch)
+            .temporary_files_in(&temporary)
+            .spawn();
         run.wait_recording();
         let alive = run.alive();
         let kinds = [Kind::Browser, Kind::Renderer, Kind::Display, Kind::Sound, Kind::Encoder];
@@ -63,6 +67,14 @@ fn a_killed_recorder_takes_its_children_with_it() {
         let left = run.wait_gone(Duration::from_secs(15));
         checks.that("nobody left", left.is_ok(), format!("{left:?}"));
         checks.soon("gone after", killed.elapsed(), Duration::from_secs(2));
+        checks.that("its files are left", names_in(&temporary).len() == 1, json!(names_in(&temporary)));
+        // The next one removes them, and its own.
+        let scratch = Scratch::new();
+        let next = Panorec::record(&server.url("static.html"), &scratch.join("out.mp4"), &scratch)
+            .args("--duration 1")
+            .temporary_files_in(&temporary)
+            .run(Duration::from_secs(1));
+        checks.that("next", next.code == Some(0) && names_in(&temporary).is_empty(), json!(names_in(&temporary)));
     });
 }
 

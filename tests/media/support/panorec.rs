@@ -1,6 +1,7 @@
 //! Runs the panorec of this build as a person would, with a deadline on everything.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -51,6 +52,7 @@ pub struct Panorec {
     command: Command,
     session: Option<PathBuf>,
     place: Option<Box<dyn Fn(i32) -> PathBuf>>,
+    temporary: Option<PathBuf>,
     json: bool,
 }
 
@@ -63,6 +65,7 @@ pub struct Run {
     stderr: PathBuf,
     session: Option<PathBuf>,
     json: bool,
+    temporary: PathBuf,
     _files: Scratch,
 }
 
@@ -80,7 +83,7 @@ impl Panorec {
     pub fn new(subcommand: &str) -> Panorec {
         let mut command = Command::new(env!("CARGO_BIN_EXE_panorec"));
         command.arg(subcommand);
-        Panorec { command, session: None, place: None, json: false }
+        Panorec { command, session: None, place: None, temporary: None, json: false }
     }
 
     /// `record URL -o OUTPUT --session SESSION --json`; the session folder is `session` in `scratch`.
@@ -126,12 +129,20 @@ impl Panorec {
         self
     }
 
+    /// In a folder as `folder_for_temporary_files` makes it, instead of one of its own.
+    pub fn temporary_files_in(mut self, folder: &Path) -> Panorec {
+        self.temporary = Some(folder.to_owned());
+        self
+    }
+
     pub fn spawn(mut self) -> Run {
         let files = Scratch::new();
         let (stdout, stderr) = (files.join("stdout"), files.join("stderr"));
+        let temporary = self.temporary.unwrap_or_else(|| folder_for_temporary_files(&files));
         let mark = format!("{}-{:?}", std::process::id(), Instant::now());
         self.command
             .env(MARK, &mark)
+            .env("TMPDIR", &temporary)
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).expect("a file for stdout"))
             .stderr(File::create(&stderr).expect("a file for stderr"))
@@ -148,6 +159,7 @@ impl Panorec {
             stderr,
             session: self.place.map(|place| place(pid)).or(self.session),
             json: self.json,
+            temporary,
             _files: files,
         }
     }
@@ -280,6 +292,9 @@ impl Run {
         let load = self.watch.load();
         let left = self.watch.wait_gone(Duration::from_secs(5));
         assert_eq!(left, Ok(()), "processes left behind");
+        if status.code().is_some() {
+            assert_eq!(names_in(&self.temporary), [""; 0], "temporary files left behind");
+        }
         let stdout = fs::read_to_string(&self.stdout).unwrap_or_default();
         let json = match serde_json::from_str(&stdout) {
             Ok(json) => json,
@@ -311,6 +326,21 @@ impl Ended {
     pub fn assert_done(&self) {
         assert_eq!(self.code, Some(0), "panorec failed:\n{}", self.stderr);
     }
+}
+
+/// A folder in which a recorder's user, who may be another than we are, reaches its own.
+pub fn folder_for_temporary_files(scratch: &Scratch) -> PathBuf {
+    let folder = scratch.join("tmp");
+    fs::create_dir(&folder).expect("a folder for temporary files");
+    for folder in [scratch.path(), &folder] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("its mode");
+    }
+    folder
+}
+
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// The recorder's journal of a session, all runs in order.
