@@ -1,6 +1,6 @@
 //! The machine's processes, by /proc.
 
-use std::fs;
+use std::{fs, io};
 
 /// What /proc/PID/stat says of a process (proc_pid_stat(5)).
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,22 @@ pub fn processes() -> impl Iterator<Item = Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter_map(|pid| parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?))
+}
+
+/// Lets the threads that a process has run the moment they are woken, before all ordinary ones:
+/// the lowest of the real-time priorities (sched(7)). Refused where we may not, as other than root.
+pub fn run_first(pid: i32) -> io::Result<()> {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        let Some(thread) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        // SAFETY: plain system call; `lowest` lives until it returns.
+        if unsafe { libc::sched_setscheduler(thread, libc::SCHED_RR, &raw const lowest) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 fn parse(pid: i32, stat: &str) -> Option<Process> {

@@ -13,6 +13,8 @@ const PLAYED_BEFORE_US: i64 = 10_000;
 const PERIOD: u32 = 400;
 /// A chunk that arrives so shortly after another is of the same block, in microseconds.
 const SAME_BLOCK_US: i64 = 3_000;
+/// One of so many chunks may be of the same block and yet arrive later than that.
+const STRAY: usize = 8;
 /// A deviation beyond this is a real jump (the daemon was stopped for a while), in microseconds.
 const JUMP_US: i64 = 15_000;
 
@@ -20,8 +22,8 @@ const JUMP_US: i64 = 15_000;
 ///
 /// The null sink plays by the same clock that we read, so there is no drift to follow. It gives a
 /// block away, in one or more chunks, when the first sample of it is to be played, however long
-/// it is, or later, never earlier. So the earliest of the last arrivals tells the time of the
-/// first sample.
+/// it is, or later, never earlier. So the earliest of the last arrivals, but for a stray one,
+/// tells the time of the first sample.
 #[derive(Debug, Default)]
 pub struct SoundClock {
     /// Samples (of one channel) that have arrived.
@@ -30,7 +32,7 @@ pub struct SoundClock {
     /// For the last blocks: the arrival, less the time that all samples before it take.
     origins: VecDeque<i64>,
     origin: Option<i64>,
-    /// The earliest of the origins of this period, and of how many blocks it is.
+    /// The lowest of what was the earliest in this period, and how many blocks it has had.
     period: Option<(i64, u32)>,
 }
 
@@ -41,32 +43,45 @@ impl SoundClock {
         self.arrived += samples;
         let same_block = self.last_arrival.is_some_and(|last| now_us - last < SAME_BLOCK_US);
         self.last_arrival = Some(now_us);
-        if !same_block {
-            if self.origins.len() == WINDOW {
-                self.origins.pop_front();
-            }
-            let origin = now_us - PLAYED_BEFORE_US - length_us(first);
-            self.origins.push_back(origin);
-            let (earliest, blocks) = self.period.unwrap_or((origin, 0));
-            self.period = Some((earliest.min(origin), blocks + 1));
-        }
-        let earliest = self.origins.iter().copied().min().unwrap_or(now_us);
         let origin = match self.origin {
-            Some(origin) if earliest < origin => earliest,
-            // Only when a whole window says so: one late chunk is not a jump.
-            Some(origin) if earliest > origin + JUMP_US && self.origins.len() == WINDOW => earliest,
-            Some(origin) => origin,
-            None => earliest,
-        };
-        let origin = match self.period {
-            Some((earliest, PERIOD)) => {
-                self.period = None;
-                earliest.max(origin)
-            }
-            _ => origin,
+            Some(origin) if same_block => origin,
+            known => self.follow(known, now_us - PLAYED_BEFORE_US - length_us(first)),
         };
         self.origin = Some(origin);
         origin + length_us(first)
+    }
+
+    /// The origin after one more block that says when it was.
+    fn follow(&mut self, known: Option<i64>, said: i64) -> i64 {
+        if self.origins.len() == WINDOW {
+            self.origins.pop_front();
+        }
+        self.origins.push_back(said);
+        let earliest = self.earliest();
+        let (lowest, blocks) = self.period.unwrap_or((earliest, 0));
+        self.period = Some((lowest.min(earliest), blocks + 1));
+        let Some(known) = known else {
+            return earliest;
+        };
+        // Only a whole window tells a jump: one late chunk is none.
+        let jumped = earliest > known + JUMP_US && self.origins.len() == WINDOW;
+        if earliest < known || jumped {
+            return earliest;
+        }
+        match self.period {
+            Some((lowest, blocks)) if blocks >= PERIOD => {
+                self.period = None;
+                lowest.max(known)
+            }
+            _ => known,
+        }
+    }
+
+    /// The earliest origin of the window, without the stray ones.
+    fn earliest(&self) -> i64 {
+        let mut origins: Vec<i64> = self.origins.iter().copied().collect();
+        origins.sort_unstable();
+        origins.get(origins.len() / STRAY).copied().unwrap_or_default()
     }
 }
 
@@ -103,6 +118,18 @@ mod tests {
                 assert!((first - played).abs() < 700, "{i}: {first}");
             }
             now += length_us(parts.iter().sum());
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_block_may_come_late() {
+        let mut clock = SoundClock::default();
+        for i in 0..2_000 {
+            let now = 1_000_000 + i * 11_600;
+            let played = clock.arrive(now, 500);
+            assert!((played - (now - PLAYED_BEFORE_US)).abs() < 700, "{i}: {played}");
+            // Its first sample is played 10.4 ms after the first of the block.
+            clock.arrive(now + if i % 10 == 9 { 4_500 } else { 100 }, 57);
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::stream::{Chunk, Monitor, SAMPLE_RATE, join};
 use crate::recorder::child::{Child, ChildError, Recipe, find_program};
 use crate::recorder::files::appears;
+use crate::recorder::processes::run_first;
 use crate::recorder::workplace::Workplace;
 
 /// The null sink that Chrome plays into.
@@ -42,7 +43,9 @@ impl Sound {
         let folder = workplace.folder("pulse")?;
         let socket = folder.join("socket");
         let _ = std::fs::remove_file(&socket);
+        let settings = workplace.file("pulse", "daemon.conf", settings().as_bytes())?;
         let mut recipe = Recipe::new("pulseaudio", &program, &folder, workplace.identity);
+        recipe.command().env("PULSE_CONFIG", settings);
         recipe.command().args([
             "-n",
             "--daemonize=no",
@@ -71,6 +74,12 @@ impl Sound {
         let monitor = child
             .ready(READY, async { join(connected, tell).await.map_err(|error| io::Error::other(error.to_string())) });
         let monitor = monitor.await?;
+        // Chrome asks how late the sound is, and takes the answer, which one thread of the daemon
+        // gets from the other, to be of the moment in which it is sent. Where they wait for a busy
+        // processor meanwhile, Chrome's sound goes 10 ms and more off for some seconds.
+        if let Err(error) = run_first(child.pid().as_raw()) {
+            tracing::debug!(%error, "the Pulse daemon has no priority");
+        }
         Ok(Self { child, socket, _monitor: monitor })
     }
 
@@ -78,6 +87,13 @@ impl Sound {
     pub fn environment(&self) -> (&'static str, String) {
         ("PULSE_SERVER", format!("unix:{}", self.socket.display()))
     }
+}
+
+/// The daemon's own settings (pulse-daemon.conf(5)).
+fn settings() -> String {
+    // Chrome plays at the daemon's rate, whatever the sink's is. And where memory is short the
+    // daemon may be at work for longer than it allows itself with a priority.
+    format!("default-sample-rate = {SAMPLE_RATE}\nrlimit-rttime = -1\n")
 }
 
 /// The daemon's socket is there a moment before it listens, and there is no event for that.
