@@ -3,10 +3,13 @@
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::identity::Identity;
 
 const PREFIX: &str = "panorec-";
+/// How long a killed process may take to end.
+const DYING: Duration = Duration::from_secs(2);
 
 /// A folder under the system's temporary one, owned by the recording's user, gone with its value.
 #[derive(Debug)]
@@ -55,8 +58,14 @@ impl Workplace {
 
 impl Drop for Workplace {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remove the recorder's folder");
+        let began = Instant::now();
+        while let Err(error) = std::fs::remove_dir_all(&self.path) {
+            // What was killed still dies, and may make files until then; nothing tells us when.
+            if error.kind() != io::ErrorKind::DirectoryNotEmpty || began.elapsed() > DYING {
+                tracing::warn!(path = %self.path.display(), %error, "cannot remove the recorder's folder");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
