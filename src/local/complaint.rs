@@ -55,6 +55,7 @@ impl From<RecorderError> for Complaint {
     fn from(error: RecorderError) -> Complaint {
         match error {
             RecorderError::Folder(error) => error.into(),
+            RecorderError::Login(error) => Complaint::usage(error),
             error => Complaint::internal(error),
         }
     }

@@ -7,6 +7,7 @@ use jiff::Zoned;
 use super::cli::RecordArgs;
 use super::complaint::Complaint;
 use super::output::Output;
+use crate::recorder::browser::Login;
 use crate::session::name::TaskId;
 use crate::session::request::{Codec, Delivery, Format, HlsKey, PageUrl, PictureSize, Request};
 
@@ -31,6 +32,7 @@ impl Plan {
         let codec = Codec::from(args.codec);
         let crf = args.crf.unwrap_or(codec.default_crf());
         codec.check(crf).map_err(Complaint::usage)?;
+        let login_file = args.login.as_deref().map(login_file).transpose()?;
         output.check()?;
 
         let task_id = TaskId::random();
@@ -61,6 +63,7 @@ impl Plan {
                 constant_frame_rate: args.constant_frame_rate,
                 user_agent: args.user_agent,
                 title: None,
+                login_file,
                 allow_no_sandbox: args.allow_no_sandbox,
             },
             delivery: Delivery {
@@ -117,6 +120,12 @@ fn readable_key(file: &Path) -> Result<PathBuf, Complaint> {
         )));
     }
     std::path::absolute(file).map_err(complain)
+}
+
+/// The absolute path of a login file that can be used.
+fn login_file(file: &Path) -> Result<PathBuf, Complaint> {
+    Login::read(file).map_err(Complaint::usage)?;
+    std::path::absolute(file).map_err(Complaint::usage)
 }
 
 /// Where sessions live when nobody says where: the user's state folder (XDG base directories).

@@ -59,6 +59,8 @@ pub enum Ended {
 pub enum RecorderError {
     #[error(transparent)]
     Folder(#[from] crate::session::folder::FolderError),
+    #[error(transparent)]
+    Login(#[from] super::browser::LoginError),
     #[error("cannot make the recorder's own folder: {0}")]
     Workplace(std::io::Error),
     #[error("cannot write {path}: {source}")]

@@ -76,6 +76,7 @@ fn options_that_do_not_go_together_are_refused() {
     let place = Place::new();
     fs::write(place.path().join("key"), [7; 16]).unwrap();
     fs::write(place.path().join("short"), [7; 15]).unwrap();
+    fs::write(place.path().join("login"), r#"{"cookies": [{"name": "secret"}]}"#).unwrap();
     let url = "https://keys.example/1";
     for (args, words) in [
         (&["-o", "a.mp4", "--format", "hls"][..], "end the name with .m3u8"),
@@ -87,8 +88,12 @@ fn options_that_do_not_go_together_are_refused() {
         (&["-o", "a.m3u8", "--hls-key-file", "short", "--hls-key-url", url], "16 bytes or 32 hexadecimal digits"),
         (&["-o", "a.m3u8", "--hls-key-file", "none", "--hls-key-url", url], "cannot be read"),
         (&["-o", "a.m3u8", "--hls-key-file", "key", "--hls-key-url", url, "--hls-iv", "12"], "32 hexadecimal digits"),
+        (&["--login", "none"], "cannot be read"),
+        (&["--login", "login"], "a field is missing"),
     ] {
-        says(&place.record_is_refused(args), words);
+        let said = place.record_is_refused(args);
+        says(&said, words);
+        assert!(!said.contains("secret"), "{said}");
     }
 }
 

@@ -8,6 +8,7 @@ mod hls;
 mod hostile;
 mod kill;
 mod kit;
+mod login;
 mod orphans;
 mod outputs;
 mod page_calls;

@@ -105,6 +105,10 @@ pub(in crate::local) struct RecordArgs {
     /// The user agent that the page sees
     #[arg(long, value_name = "TEXT")]
     pub user_agent: Option<PlainText>,
+    /// Sign in with the cookies, headers and local storage in this file: JSON as Playwright saves it,
+    /// and "headers" for the page's own server; only its path is kept in the session
+    #[arg(long, value_name = "FILE")]
+    pub login: Option<PathBuf>,
     /// Record even where Chrome's sandbox cannot be had; the result says so
     #[arg(long)]
     pub allow_no_sandbox: bool,

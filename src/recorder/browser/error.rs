@@ -24,6 +24,8 @@ pub enum BrowserError {
     Io(#[from] io::Error),
     #[error("Chrome's control connection: {0}")]
     Control(#[from] CdpError),
+    #[error("Chrome does not take the cookie {name:?} of {domain} from the login file")]
+    Cookie { name: String, domain: String },
     #[error("Chrome did not {0} in time")]
     TimeOut(&'static str),
 }

@@ -11,12 +11,15 @@ use chromiumoxide::{Browser as Connection, Page};
 use futures::StreamExt;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
+use url::Url;
 
 use super::args::arguments;
 use super::delay::delay;
 use super::error::BrowserError;
 use super::load::LOAD_TIME;
+use super::login::Login;
 use super::page::{BrowserEvent, LoadStep, Names, Watch, watch};
+use super::sign_in::sign_in;
 use crate::recorder::child::{Child, ChildError, Recipe, find_program};
 use crate::recorder::display::Display;
 use crate::recorder::files::changes_until;
@@ -53,6 +56,10 @@ pub struct Setup {
     pub size: (u32, u32),
     pub user_agent: Option<String>,
     pub sandbox: bool,
+    /// What the page is signed in with.
+    pub login: Option<Login>,
+    /// The page that it is for.
+    pub url: Url,
 }
 
 /// A running Chrome with its one page; ends with its value.
@@ -105,12 +112,13 @@ impl Browser {
         let mut child = recipe.spawn()?;
         let address = child.ready(READY, changes_until(&port_file, || read_address(&port_file))).await;
         let address = address.map_err(|error| sandbox_error(error, &child))?;
-        Self::connect(child, &address, events).await
+        Self::connect(child, &address, setup, events).await
     }
 
     async fn connect(
         child: Child,
         address: &str,
+        setup: &Setup,
         events: mpsc::UnboundedSender<BrowserEvent>,
     ) -> Result<Self, BrowserError> {
         let config = HandlerConfig {
@@ -134,7 +142,10 @@ impl Browser {
         connection.execute(deny).await?;
         let names = Names::new();
         let (steps, _) = broadcast::channel(1024);
-        let watch = watch(Arc::clone(&connection), &page, &names, events, steps.clone()).await?;
+        let mut watch = watch(Arc::clone(&connection), &page, &names, events, steps.clone()).await?;
+        if let Some(login) = &setup.login {
+            watch.extend(sign_in(&connection, &page, login, &setup.url).await?);
+        }
         let version = connection.version().await?.product;
         let browser_pid = child.pid().as_raw();
         let page = OpenPage { version, page, names, steps, _watch: watch, connection, browser_pid, handler };

@@ -88,6 +88,13 @@ pub(super) struct Watch {
     tasks: Vec<JoinHandle<()>>,
 }
 
+impl Watch {
+    /// Adds tasks that are to live as long.
+    pub(super) fn extend(&mut self, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+        self.tasks.extend(tasks);
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);

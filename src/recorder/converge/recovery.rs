@@ -132,7 +132,7 @@ impl Converge {
 fn is_transient(error: &StageError) -> bool {
     match error {
         StageError::Load(error) => error.is_transient(),
-        StageError::Browser(BrowserError::NoSandbox | BrowserError::Missing) => false,
+        StageError::Browser(BrowserError::NoSandbox | BrowserError::Missing | BrowserError::Cookie { .. }) => false,
         StageError::Browser(_)
         | StageError::Capture(_)
         | StageError::Child(_)

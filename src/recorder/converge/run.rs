@@ -15,7 +15,7 @@ use super::limits::Limits;
 use super::memory::MemoryWatch;
 use super::stage::{Plan, Stage, StageError};
 use super::usage::Usage;
-use crate::recorder::browser::{BrowserEvent, Setup};
+use crate::recorder::browser::{BrowserEvent, Login, Setup};
 use crate::recorder::clock::now_us;
 use crate::recorder::control::{Control, Ended, Live, RecorderError};
 use crate::recorder::display::Mode;
@@ -139,6 +139,7 @@ pub async fn run(
     mut controls: mpsc::Receiver<Control>,
     live: watch::Sender<Live>,
 ) -> Result<Ended, RecorderError> {
+    let login = request.login_file.as_deref().map(Login::read).transpose()?;
     let workplace = Workplace::make().map_err(RecorderError::Workplace)?;
     let size = (request.size.width(), request.size.height());
     let mode = Mode::choose(size.0, size.1, request.frame_rate.get().into());
@@ -153,11 +154,12 @@ pub async fn run(
     .map_err(RecorderError::Thread)?;
     let plan = Plan {
         workplace,
-        url: (*request.url).clone(),
         setup: Setup {
             size,
             user_agent: request.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             sandbox: !request.allow_no_sandbox,
+            login,
+            url: (*request.url).clone(),
         },
         mode,
         frame_rate: settings.frame_rate,

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use url::Url;
 
 use super::delay::refreshes;
 use crate::recorder::browser::{Browser, BrowserError, BrowserEvent, LoadError, Setup};
@@ -42,7 +41,6 @@ pub enum StageError {
 /// What stays the same whenever the stage is built.
 pub struct Plan {
     pub workplace: Workplace,
-    pub url: Url,
     pub setup: Setup,
     pub mode: Mode,
     pub frame_rate: u32,
@@ -176,7 +174,7 @@ impl Stage {
         let (page, child) = browser.parts();
         let shown = async {
             let load = async {
-                let result = if fresh { page.load(&plan.url).await } else { page.reload().await };
+                let result = if fresh { page.load(&plan.setup.url).await } else { page.reload().await };
                 result.map_err(StageError::from)
             };
             tokio::try_join!(load, window_there)?;

@@ -1,6 +1,6 @@
 //! What was asked for, in two halves: what the recorder needs, and what the publisher needs.
 //! Called by whoever starts a recording; read back by recorder and publisher from the folder.
-//! Never: holds a secret; a key is named by its file.
+//! Never: holds a secret; a key or a login is named by its file.
 
 mod bounds;
 mod delivery;
@@ -15,6 +15,7 @@ pub use size::{PictureSize, Rounded};
 
 use std::fmt;
 use std::ops::Deref;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
@@ -47,6 +48,9 @@ pub struct Request {
     /// A title that the page's window is given instead of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<PlainText>,
+    /// The file that holds the login state for the page. An absolute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_file: Option<PathBuf>,
     /// Record even where Chrome's sandbox cannot be had. A person's own choice.
     pub allow_no_sandbox: bool,
 }
@@ -72,6 +76,7 @@ impl Request {
             constant_frame_rate: false,
             user_agent: None,
             title: None,
+            login_file: None,
             allow_no_sandbox: false,
         }
     }

@@ -14,7 +14,7 @@ use super::load::Load;
 use super::procs::{Process, Watch, descendants};
 
 /// Nothing of the recorder takes longer than this besides what it was asked to record.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(90);
 const MARK: &str = "PANOREC_TEST_MARK";
 
 /// Which child of the recorder.

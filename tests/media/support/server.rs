@@ -2,7 +2,9 @@
 //!
 //! `/…` is kit/pages, `/media/…` the generated files, `/extra/…` a folder of the test, `/player/…`
 //! the page that plays a finished video, and
-//! `/status/N`, `/redirect?to=…`, `/slow?seconds=…`, `/silent` what they say.
+//! `/status/N`, `/redirect?to=…`, `/slow?seconds=…`, `/silent` what they say; `/fails?at=N` is the
+//! clock page, but the Nth time an error. `/headers` answers anybody
+//! with the headers of the request, as JSON.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -100,7 +102,8 @@ struct Request {
     method: String,
     path: String,
     query: HashMap<String, String>,
-    range: Option<String>,
+    /// By their names in lower case.
+    headers: HashMap<String, String>,
     body: Vec<u8>,
 }
 
@@ -117,10 +120,9 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Req
         method: method.to_owned(),
         path: path.to_owned(),
         query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        range: None,
+        headers: HashMap::new(),
         body: Vec::new(),
     };
-    let mut length = 0;
     loop {
         let mut header = String::new();
         if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
@@ -129,12 +131,9 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Req
         let Some((name, value)) = header.trim().split_once(':') else {
             continue;
         };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().unwrap_or(0),
-            "range" => request.range = Some(value.trim().to_owned()),
-            _ => {}
-        }
+        request.headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
+    let length = request.headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     request.body = vec![0; length];
     reader.read_exact(&mut request.body)?;
     Ok(Some(request))
@@ -174,6 +173,20 @@ fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> std::io
             let to = request.query.get("to").map_or("/", String::as_str);
             return respond(stream, 302, &[("Location", to)], "text/plain", b"");
         }
+        "fails" => {
+            let asked = shared.asked.lock().expect("not poisoned");
+            let times = asked.iter().filter(|asked| asked.starts_with("/fails")).count();
+            drop(asked);
+            if request.query.get("at").and_then(|at| at.parse().ok()) == Some(times) {
+                return respond(stream, 503, &[], "text/html", b"<h1>come back later</h1>");
+            }
+            return send_file(stream, &here().join("kit/pages/clock.html"), None);
+        }
+        "headers" => {
+            let body = serde_json::to_vec(&request.headers).expect("texts");
+            let all = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Headers", "*")];
+            return respond(stream, 200, &all, "application/json", &body);
+        }
         "silent" => {
             // Accepts and never answers, until the test is over.
             while !shared.stop.load(Ordering::Relaxed) {
@@ -201,7 +214,7 @@ fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> std::io
     if rest.contains("..") || !file.is_file() {
         return respond(stream, 404, &[], "text/html", b"<h1>not found</h1>");
     }
-    send_file(stream, &file, request.range.as_deref())
+    send_file(stream, &file, request.headers.get("range").map(String::as_str))
 }
 
 fn content_type(file: &Path) -> &'static str {
