@@ -18,6 +18,49 @@ fn lost(report: &Value) -> (f64, f64) {
     (jumps, sum(&report["audio"]["silences"], "ms"))
 }
 
+/// A process that is halted lives, but does nothing: it is found out, ended and replaced.
+fn outlives_halted(kind: Kind, cause: &str, figure: Duration) {
+    judged(|checks| {
+        let server = Server::start();
+        let scratch = Scratch::new();
+        let file = scratch.join("out.mp4");
+        let mut run = Panorec::record(&server.url("clock.html?wall=1"), &file, &scratch).spawn();
+        run.wait_recording();
+        sleep(Duration::from_secs(3));
+        let victim = run.find(kind).expect("among the children");
+        // SAFETY: plain system call on a process of this test.
+        unsafe { libc::kill(victim.pid, libc::SIGSTOP) };
+        let halted = Instant::now();
+        run.wait_for("gapEnded", 1);
+        checks.soon("going on after", halted.elapsed(), figure);
+        sleep(Duration::from_secs(3));
+        run.ctl("stop");
+        let ended = run.end(Duration::ZERO);
+        ended.assert_done();
+        checks.loaded(&ended.load);
+        let gaps = &ended.json["gaps"];
+        checks.that("one gap and its cause", gaps["count"] == 1 && gaps["items"][0]["cause"] == cause, gaps);
+        checks.at_least("length in s", &measure(&file)["duration_s"]["container"], 5.5);
+        let complaints = complaints(&file);
+        checks.that("plays through", complaints.is_empty(), complaints);
+    });
+}
+
+#[test]
+fn a_halted_sound_daemon_is_replaced() {
+    outlives_halted(Kind::Sound, "soundDied", Duration::from_secs(9));
+}
+
+#[test]
+fn a_halted_encoder_is_replaced() {
+    outlives_halted(Kind::Encoder, "encoderDied", Duration::from_secs(7));
+}
+
+#[test]
+fn a_halted_browser_is_replaced() {
+    outlives_halted(Kind::Browser, "pageHung", Duration::from_secs(32));
+}
+
 fn survives(kind: Kind, cause: &str) {
     judged(|checks| {
         let server = Server::start();

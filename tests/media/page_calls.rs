@@ -114,7 +114,34 @@ fn a_refresh_reloads_the_page_and_the_recording_goes_on() {
         let counts: Vec<&Value> = loads.iter().map(|load| &load["tab"]).collect();
         checks.that("loaded twice", counts == [&json!(1), &json!(2)], &report["loads"]);
         checks.that("no gap", ended.json["gaps"]["count"] == 0, &ended.json["gaps"]);
-        checks.that("no jump", report["clock"]["discontinuities"] == json!([]), &report["clock"]);
+        // A new document may take a refresh or two more or less to be shown than the old one did.
+        let jumps = report["clock"]["discontinuities"].as_array().cloned().unwrap_or_default();
+        let widest = jumps.iter().filter_map(|jump| jump["clock_jump_ms"].as_f64()).map(f64::abs).fold(0.0, f64::max);
+        checks.at_most("widest jump in ms", &json!(widest), 100.0);
+    });
+}
+
+#[test]
+fn a_refresh_that_fails_is_tried_again_and_the_hole_is_listed() {
+    judged(|checks| {
+        let server = Server::start();
+        let scratch = Scratch::new();
+        let file = scratch.join("out.mp4");
+        let mut run = Panorec::record(&server.url("fails?at=2&wall=1"), &file, &scratch).spawn();
+        run.wait_recording();
+        sleep(Duration::from_secs(3));
+        run.ctl("refresh");
+        let failed = run.wait_for("pageFailed", 1);
+        checks.that("says why", failed["reason"].as_str().is_some_and(|why| why.contains("503")), &failed);
+        run.wait_for("gapEnded", 1);
+        sleep(Duration::from_secs(3));
+        run.ctl("stop");
+        let ended = run.end(Duration::ZERO);
+        ended.assert_done();
+        checks.loaded(&ended.load);
+        let gaps = &ended.json["gaps"];
+        checks.that("one gap", gaps["count"] == 1 && gaps["items"][0]["cause"] == "pageLost", gaps);
+        checks.at_least("length in s", &measure(&file)["duration_s"]["container"], 5.0);
     });
 }
 

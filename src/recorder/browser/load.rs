@@ -44,11 +44,6 @@ impl OpenPage {
         let reload = async { Ok(self.page().execute(ReloadParams::default()).await.map(drop)?) };
         within(LOAD_TIME, reload, painted(steps)).await
     }
-
-    /// Asks for a reload and does not wait for it.
-    pub async fn ask_for_reload(&self) -> Result<(), LoadError> {
-        Ok(self.page().execute(ReloadParams::default()).await.map(drop)?)
-    }
 }
 
 async fn within(

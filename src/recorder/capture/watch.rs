@@ -2,13 +2,14 @@
 //! whenever it has changed.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
+use nix::sys::socket::{Shutdown, shutdown};
 use x11rb::connection::Connection;
 use x11rb::errors::{ConnectionError, ReplyError, ReplyOrIdError};
 use x11rb::protocol::Event;
@@ -69,6 +70,8 @@ enum Wish {
 pub struct Capture {
     wishes: Sender<Wish>,
     wake: Arc<EventFd>,
+    /// The connection to the X server.
+    socket: OwnedFd,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -96,12 +99,13 @@ impl Capture {
             wished: None,
         };
         watcher.prepare()?;
+        let socket = watcher.connection.stream().as_fd().try_clone_to_owned()?;
         let own_wake = Arc::clone(&wake);
         let thread = std::thread::Builder::new().name("capture".into()).spawn(move || {
             let end = watcher.run(&own_wake, &wished, &mut tell);
             tell(CaptureEvent::Ended(end.err()));
         })?;
-        Ok(Self { wishes, wake, thread: Some(thread) })
+        Ok(Self { wishes, wake, socket, thread: Some(thread) })
     }
 
     /// Asks for a picture of the page as it is at this time, monotonic, in microseconds.
@@ -118,6 +122,8 @@ impl Capture {
 impl Drop for Capture {
     fn drop(&mut self) {
         self.send(Wish::End);
+        // It may be waiting for a server that is stuck.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::run::{Converge, Rolling, Why};
-use crate::recorder::browser::{BrowserEvent, PageCall};
+use crate::recorder::browser::{BrowserEvent, LoadError, PageCall};
 use crate::recorder::control::{Control, Ended, Key, RecorderError};
 use crate::session::event::{GapCause, RecorderEvent};
 use crate::session::intent::{By, Intent, IntentState};
@@ -80,12 +80,16 @@ impl Converge {
             return;
         }
         let Some(browser) = &self.stage.browser else { return };
-        let page = Arc::clone(&browser.page);
+        let (page, events) = (Arc::clone(&browser.page), self.plan.events.clone());
         tokio::spawn(async move {
-            if let Err(error) = page.ask_for_reload().await {
-                tracing::warn!(%error, "the page could not be reloaded");
+            let Err(error) = page.reload().await else { return };
+            tracing::warn!(%error, "the page could not be reloaded");
+            // While a server does not answer, the page stays as it was; of Chrome's end others tell.
+            if !matches!(error, LoadError::TimeOut(_) | LoadError::Browser(_)) {
+                let _ = events.send(BrowserEvent::Lost(error.to_string()));
             }
         });
+        self.delay.restart();
         if let Err(error) = self.note(RecorderEvent::Refreshed) {
             tracing::warn!(%error, "cannot journal a reload");
         }
@@ -96,7 +100,7 @@ impl Converge {
             BrowserEvent::Call { call, id, document } => self.page_call(call, id, document),
             BrowserEvent::RendererGone { out_of_memory } => {
                 let found = if out_of_memory { GapCause::OutOfMemory } else { GapCause::RendererDied };
-                let cause = self.cause.take().unwrap_or(found);
+                let cause = self.stuck.cause_of(found);
                 self.page_gone(cause)
             }
             BrowserEvent::Looked { number, delay_us } => {

@@ -17,8 +17,6 @@ use crate::session::request::{Request, Start};
 const FIGURES_TICKS: u64 = 40;
 /// How often a newer run is looked for, in ticks.
 const SUPERSEDED_TICKS: u64 = 4;
-/// How long the encoder may take nothing before it counts as dead, in microseconds.
-const STUCK_US: i64 = 10_000_000;
 const FAR: Duration = Duration::from_secs(86_400);
 
 /// When the recording must end.
@@ -117,12 +115,7 @@ impl Converge {
         if self.ticks.is_multiple_of(FIGURES_TICKS) && self.folded.start_time().is_some() {
             self.note(RecorderEvent::Figures(self.figures()))?;
         }
-        if self.feeder.handle().stuck_us() > STUCK_US
-            && let Some(encoding) = &mut self.encoding
-        {
-            tracing::error!("the encoder takes nothing any more, ending it");
-            encoding.child.kill();
-        }
+        self.end_what_is_stuck();
         self.watch_memory();
         self.watch_delay();
         self.show();

@@ -12,6 +12,10 @@ const LARGEST_RENDERER: u64 = 4 << 30;
 /// What must stay free of the memory, as a share and at least, in bytes.
 const FREE_SHARE: u64 = 10;
 const LEAST_FREE: u64 = 256 << 20;
+/// Where memory is short, a renderer is to blame from this size on, as a share of all of it and at most,
+/// in bytes; below that somebody else is, and its end would not help.
+const GUILTY_SHARE: u64 = 4;
+const GUILTY: u64 = 1 << 30;
 /// Renderers are looked for only once so much more memory is in use than at the start, in bytes.
 const NOTABLE: u64 = 1 << 30;
 
@@ -31,6 +35,11 @@ struct Memory {
 impl Memory {
     fn is_short(self) -> bool {
         self.free < (self.total / FREE_SHARE).max(LEAST_FREE.min(self.total / 4))
+    }
+
+    /// Whether the largest renderer has to end, by its size in bytes.
+    fn condemns(self, renderer: u64) -> bool {
+        renderer > LARGEST_RENDERER || (self.is_short() && renderer > (self.total / GUILTY_SHARE).min(GUILTY))
     }
 }
 
@@ -59,9 +68,9 @@ impl Converge {
             return;
         }
         let chrome = browser.child.pid();
-        if (memory.is_short() || largest_renderer_bytes(chrome) > LARGEST_RENDERER) && end_largest_renderer(chrome) {
+        if memory.condemns(largest_renderer_bytes(chrome)) && end_largest_renderer(chrome) {
             tracing::warn!("the page takes too much memory, its renderer was ended");
-            self.cause = Some(GapCause::OutOfMemory);
+            self.stuck.condemn(GapCause::OutOfMemory);
         }
     }
 }
@@ -90,4 +99,22 @@ fn group(folder: &str) -> Option<Memory> {
     let stat = fs::read_to_string(format!("{folder}/memory.stat")).ok()?;
     let files = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<u64>().ok());
     Some(Memory { total, free: total.saturating_sub(used).saturating_add(files.unwrap_or(0)).min(total) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renderer_ends_for_what_it_took_and_not_for_what_others_did() {
+        let gib = |tenths: u64| (tenths << 30) / 10;
+        let memory = |total, free| Memory { total: gib(total), free: gib(free) };
+        // A pod of 3 GiB, a laptop of 16.
+        assert!(memory(30, 2).condemns(gib(15)));
+        assert!(!memory(30, 2).condemns(gib(4)));
+        assert!(!memory(30, 10).condemns(gib(15)));
+        assert!(memory(160, 10).condemns(gib(20)));
+        assert!(!memory(160, 10).condemns(gib(5)));
+        assert!(memory(160, 100).condemns(gib(41)));
+    }
 }

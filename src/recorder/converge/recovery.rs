@@ -87,6 +87,7 @@ impl Converge {
 
     /// A process of the stage is gone.
     pub(super) fn lost(&mut self, cause: GapCause) -> Result<(), RecorderError> {
+        let cause = self.stuck.cause_of(cause);
         self.leave_page(cause);
         self.build_stage();
         Ok(())
@@ -122,8 +123,8 @@ impl Converge {
         }
         if let Some(browser) = &self.stage.browser {
             tracing::warn!("the page does not answer, ending its renderer");
-            self.cause = Some(GapCause::PageHung);
             end_busiest_renderer(browser.child.pid());
+            self.stuck.condemn(GapCause::PageHung);
         }
     }
 }

@@ -14,6 +14,7 @@ use super::encoding::Encoding;
 use super::limits::Limits;
 use super::memory::MemoryWatch;
 use super::stage::{Plan, Stage, StageError};
+use super::stuck::StuckWatch;
 use super::usage::Usage;
 use crate::recorder::browser::{BrowserEvent, Login, Setup};
 use crate::recorder::clock::now_us;
@@ -89,8 +90,6 @@ pub(super) struct Converge {
     pub noted: Noted,
     /// A part that is not in the journal yet.
     pub unnoted_part: Option<PartName>,
-    /// Why the renderer is about to be gone, where we ended it.
-    pub cause: Option<GapCause>,
     /// Why the page is missing now.
     pub missing: GapCause,
     /// The document that has called startRecord().
@@ -103,6 +102,7 @@ pub(super) struct Converge {
     pub bytes: Arc<AtomicU64>,
     pub limits: Limits,
     pub memory: MemoryWatch,
+    pub stuck: StuckWatch,
     pub delay: DelayWatch,
     pub usage: Usage,
     pub live: watch::Sender<Live>,
@@ -194,7 +194,6 @@ pub async fn run(
         begun,
         noted,
         unnoted_part: None,
-        cause: None,
         missing: GapCause::RecorderDied,
         start_document: None,
         wanted_by: By::Intent,
@@ -202,6 +201,7 @@ pub async fn run(
         last_part: Arc::default(),
         bytes: Arc::default(),
         memory: MemoryWatch::new(),
+        stuck: StuckWatch::default(),
         delay: DelayWatch::new(),
         usage: Usage::new(),
         live,

@@ -99,20 +99,16 @@ impl Stage {
     /// Removes what a failed build says is of no use any more.
     pub fn forget_after(&mut self, error: &StageError) {
         match error {
-            StageError::Load(LoadError::Browser(_))
-            | StageError::Browser(_)
-            | StageError::Child(_)
-            | StageError::Window
-            | StageError::Sound(_) => self.browser = None,
+            StageError::Load(LoadError::Browser(_)) => self.clear(),
             StageError::Load(_) => self.page_lost = PageLost::Load,
-            StageError::Capture(_) | StageError::CaptureEnded | StageError::Display(_) => self.end_display(),
+            // Which of them is to blame cannot be told: Chrome waits in vain for a display that is stuck.
+            _ => self.clear(),
         }
-        if self.display.as_mut().is_some_and(|display| display.child.has_ended()) {
-            self.end_display();
-        }
-        if self.sound.as_mut().is_some_and(|sound| sound.child.has_ended()) {
-            self.sound = None;
-        }
+    }
+
+    fn clear(&mut self) {
+        self.end_display();
+        self.sound = None;
     }
 
     fn end_display(&mut self) {

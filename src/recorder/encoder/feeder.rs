@@ -70,6 +70,8 @@ struct Shared {
     pending: AtomicUsize,
     dropped: AtomicU64,
     chunks: Mutex<VecDeque<Chunk>>,
+    /// How many chunks have come.
+    heard: AtomicU64,
     /// When the feeder last came around, monotonic microseconds.
     alive: AtomicI64,
     length_us: AtomicI64,
@@ -104,6 +106,7 @@ impl FeederHandle {
             chunks.pop_front();
         }
         chunks.push_back(chunk);
+        self.shared.heard.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A new encoder takes over; its first picture has this place.
@@ -151,6 +154,11 @@ impl FeederHandle {
     /// Length of the video now, in microseconds.
     pub fn length_us(&self) -> i64 {
         self.shared.length_us.load(Ordering::Relaxed)
+    }
+
+    /// Stretches of sound that have come so far.
+    pub fn chunks(&self) -> u64 {
+        self.shared.heard.load(Ordering::Relaxed)
     }
 
     pub fn totals(&self) -> Totals {
