@@ -236,10 +236,11 @@ impl<'a> Session<'a> {
         }
         if code != ExitCode::Done {
             let next = match folded.phase() {
-                Phase::Finished => "publish",
-                _ => "resume",
+                Phase::Finished if folded.start_time().is_none() => String::new(),
+                Phase::Finished => format!("; go on with it by `panorec publish {path}`"),
+                _ => format!("; go on with it by `panorec resume {path}`"),
             };
-            self.screen.say(format_args!("the session is kept in {path}; go on with it by `panorec {next} {path}`"));
+            self.screen.say(format_args!("the session is kept in {path}{next}"));
         } else if self.dir.delivery()?.remove_session {
             // Nobody else holds it: the publisher has returned.
             if let Some(dir) = Arc::into_inner(self.dir) {

@@ -97,6 +97,18 @@ fn a_page_that_is_not_there_is_told_with_its_status() {
 }
 
 #[test]
+fn an_address_that_is_no_page_or_wants_a_login_is_told_at_once() {
+    let server = Server::start();
+    for path in ["status/204", "download"] {
+        let ended = record(&server.url(path), "");
+        println!("    told after {:.1?}", ended.took);
+        assert!(ended.took < Duration::from_secs(25), "it took {:?}", ended.took);
+        says(&ended, 3, &["no page"]);
+    }
+    says(&record(&server.url("wants-login"), ""), 3, &["401", "--login"]);
+}
+
+#[test]
 fn queries_of_addresses_are_kept_out_of_what_is_printed() {
     let server = Server::start();
     let ended = record(&server.url("status/404?token=very-secret"), "");

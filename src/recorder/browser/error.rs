@@ -41,8 +41,13 @@ pub enum LoadError {
     Status(i64),
     #[error("the page could not be reached ({0})")]
     Network(String),
-    #[error("the address is a download, not a page")]
-    Download,
+    #[error("the address is no page: it gives a download, or nothing")]
+    NoPage,
+    #[error(
+        "the page wants a name and a password (HTTP status 401): give them by --login FILE as a header, such as \
+         {{\"headers\": {{\"Authorization\": \"Basic …\"}}}}"
+    )]
+    NoLogin,
     #[error("the page was not there within {0} s; can its server be reached from here?")]
     TimeOut(u64),
     #[error(transparent)]
@@ -57,7 +62,8 @@ impl LoadError {
         match text.strip_prefix("net::").unwrap_or(&text) {
             "ERR_NAME_NOT_RESOLVED" | "ERR_NAME_RESOLUTION_FAILED" | "ERR_ADDRESS_INVALID" => Self::Name(text),
             code if code.starts_with("ERR_CERT_") || code.starts_with("ERR_SSL_") => Self::Certificate(text),
-            "ERR_TIMED_OUT" | "ERR_CONNECTION_TIMED_OUT" => Self::Network(text),
+            "ERR_ABORTED" => Self::NoPage,
+            "ERR_INVALID_AUTH_CREDENTIALS" => Self::NoLogin,
             _ => Self::Network(text),
         }
     }
@@ -67,7 +73,7 @@ impl LoadError {
         match self {
             Self::Status(status) => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
             Self::Network(_) | Self::Name(_) | Self::Browser(_) => true,
-            Self::Certificate(_) | Self::Download | Self::TimeOut(_) => false,
+            Self::Certificate(_) | Self::NoPage | Self::NoLogin | Self::TimeOut(_) => false,
         }
     }
 }

@@ -19,6 +19,7 @@ use super::error::BrowserError;
 use super::load::LOAD_TIME;
 use super::login::Login;
 use super::page::{BrowserEvent, LoadStep, Names, Watch, watch};
+use super::preferences::{self, preferences};
 use super::sign_in::sign_in;
 use crate::recorder::child::{Child, ChildError, Recipe, find_program};
 use crate::recorder::display::Display;
@@ -96,6 +97,10 @@ impl Browser {
             .ok_or(BrowserError::Missing)?;
         let home = workplace.folder("chrome")?;
         let profile = workplace.folder("profile")?;
+        if !profile.join(preferences::FILE).exists() {
+            workplace.folder("profile/Default")?;
+            workplace.file("profile", preferences::FILE, preferences().to_string().as_bytes())?;
+        }
         let mut recipe = Recipe::new("Chrome", &program, &home, workplace.identity);
         if setup.sandbox && !workplace.identity.has_user_namespaces() {
             // Chrome's other sandbox, where it is installed, is a program that is root's.

@@ -17,6 +17,12 @@ use super::page::LoadStep;
 pub const LOAD_TIME: Duration = Duration::from_secs(60);
 /// A page that fired `load` but has nothing to paint counts as painted after this.
 const PAINT_TIME: Duration = Duration::from_secs(1);
+/// A document that Chrome gave up without an error page in its place was no page; but a script of the
+/// page before it may have asked for another one meanwhile.
+const GIVEN_UP_TIME: Duration = Duration::from_secs(2);
+
+/// What Chrome says of it.
+const GIVEN_UP: &str = "net::ERR_ABORTED";
 
 impl OpenPage {
     /// Loads the page. It is there when its navigation was committed with a success and it has
@@ -30,7 +36,6 @@ impl OpenPage {
                 answer => answer?,
             };
             match &answer.error_text {
-                Some(_) if answer.is_download == Some(true) => Err(LoadError::Download),
                 Some(text) => Err(LoadError::from_text(text)),
                 None => Ok(()),
             }
@@ -63,18 +68,24 @@ async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadErr
     let mut statuses: Vec<(LoaderId, i64)> = Vec::new();
     let mut committed: Option<LoaderId> = None;
     let mut failure = String::from("net::ERR_FAILED");
-    let mut loaded: Option<Instant> = None;
+    // When it is decided without another step, and how.
+    let mut verdict: Option<(Instant, fn() -> Result<(), LoadError>)> = None;
     loop {
-        let step = match loaded {
-            Some(at) => match timeout_at(at + PAINT_TIME, steps.recv()).await {
+        let step = match verdict {
+            Some((at, decide)) => match timeout_at(at, steps.recv()).await {
                 Ok(step) => step,
-                Err(_) => return Ok(()),
+                Err(_) => return decide(),
             },
             None => steps.recv().await,
         };
         match step {
             Ok(LoadStep::Status(loader, status)) => statuses.push((loader, status)),
-            Ok(LoadStep::Failed(text)) => failure = text,
+            Ok(LoadStep::Failed(text)) => {
+                if committed.is_none() && text == GIVEN_UP {
+                    verdict = Some((Instant::now() + GIVEN_UP_TIME, || Err(LoadError::NoPage)));
+                }
+                failure = text;
+            }
             Ok(LoadStep::Committed { unreachable: true, .. }) => return Err(LoadError::from_text(&failure)),
             Ok(LoadStep::Committed { loader, .. }) => {
                 let status = statuses.iter().rev().find(|(of, _)| *of == loader).map(|(_, status)| *status);
@@ -82,11 +93,11 @@ async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadErr
                     return Err(LoadError::Status(status));
                 }
                 committed = Some(loader);
-                loaded = None;
+                verdict = None;
             }
             Ok(LoadStep::Lifecycle(loader, name)) if committed.as_ref() == Some(&loader) => match name.as_str() {
                 "firstPaint" | "firstContentfulPaint" => return Ok(()),
-                "load" => loaded = Some(Instant::now()),
+                "load" => verdict = Some((Instant::now() + PAINT_TIME, || Ok(()))),
                 _ => {}
             },
             Ok(LoadStep::Lifecycle(..)) | Err(broadcast::error::RecvError::Lagged(_)) => {}

@@ -10,6 +10,7 @@ mod launch;
 mod load;
 mod login;
 mod page;
+mod preferences;
 mod renderers;
 mod sign_in;
 

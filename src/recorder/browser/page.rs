@@ -7,9 +7,10 @@ use chromiumoxide::cdp::browser_protocol::network::LoaderId;
 use chromiumoxide::cdp::browser_protocol::network::{EventLoadingFailed, EventResponseReceived, ResourceType};
 use chromiumoxide::cdp::browser_protocol::page::{
     AddScriptToEvaluateOnNewDocumentParams, EventFrameNavigated, EventJavascriptDialogOpening, EventLifecycleEvent,
-    HandleJavaScriptDialogParams,
+    HandleJavaScriptDialogParams, SetInterceptFileChooserDialogParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, EventTargetCrashed, EventTargetCreated};
+use chromiumoxide::cdp::browser_protocol::web_authn;
 use chromiumoxide::cdp::js_protocol::runtime::{AddBindingParams, EvaluateParams, EventBindingCalled};
 use chromiumoxide::error::CdpError;
 use chromiumoxide::{Browser, Page};
@@ -124,6 +125,10 @@ pub(super) async fn watch(
     let failures = page.event_listener::<EventLoadingFailed>().await?;
     let mut crashes = browser.event_listener::<EventTargetCrashed>().await?;
     let mut targets = browser.event_listener::<EventTargetCreated>().await?;
+    // Nobody is there to choose a file, or to touch a security key: both fail at once.
+    let choose = SetInterceptFileChooserDialogParams::builder().enabled(true).cancel(true).build();
+    page.execute(choose.map_err(CdpError::msg)?).await?;
+    page.execute(web_authn::EnableParams::builder().enable_ui(false).build()).await?;
     page.execute(AddBindingParams::new(&names.binding)).await?;
     page.execute(AddScriptToEvaluateOnNewDocumentParams::new(names.script())).await?;
 

@@ -3,7 +3,8 @@
 //! `/…` is kit/pages, `/media/…` the generated files, `/extra/…` a folder of the test, `/player/…`
 //! the page that plays a finished video, and
 //! `/status/N`, `/redirect?to=…`, `/slow?seconds=…`, `/silent` what they say; `/fails?at=N` is the
-//! clock page, but the Nth time an error. `/headers` answers anybody
+//! clock page, but the Nth time an error;
+//! `/download` is none, `/wants-login` says 401 and asks. `/headers` answers anybody
 //! with the headers of the request, as JSON.
 
 use std::collections::HashMap;
@@ -181,6 +182,14 @@ fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> std::io
                 return respond(stream, 503, &[], "text/html", b"<h1>come back later</h1>");
             }
             return send_file(stream, &here().join("kit/pages/clock.html"), None);
+        }
+        "download" => {
+            let kept = [("Content-Disposition", "attachment; filename=lesson.bin")];
+            return respond(stream, 200, &kept, "application/octet-stream", b"lesson");
+        }
+        "wants-login" => {
+            let challenge = [("WWW-Authenticate", "Basic realm=\"lesson\"")];
+            return respond(stream, 401, &challenge, "text/html", b"<h1>who are you?</h1>");
         }
         "headers" => {
             let body = serde_json::to_vec(&request.headers).expect("texts");
