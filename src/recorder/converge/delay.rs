@@ -1,5 +1,6 @@
 //! Follows how long Chrome takes to show what the page draws. That may change while it is
-//! recorded, but only when the page begins to draw or misses a refresh; then Chrome is asked.
+//! recorded: most often when the page begins to draw or misses a refresh, which is seen, but also
+//! when it catches up, which is not. So Chrome is asked then and now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use super::run::Converge;
 use crate::recorder::browser::BrowserEvent;
 use crate::recorder::display::Mode;
+use crate::recorder::encoder::Totals;
 
 /// What drawing a picture and showing it takes at least, in microseconds.
 const SHOWING_US: i64 = 4_000;
@@ -21,22 +23,33 @@ const USUAL_US: i64 = 1_000_000 / 60;
 const FIRST: Duration = Duration::from_secs(1);
 /// The first pause between two looks; it doubles as long as nothing changes.
 const SHORTEST: Duration = Duration::from_millis(500);
-const LONGEST: Duration = Duration::from_secs(16);
+const LONGEST: Duration = Duration::from_secs(8);
+/// The pause after which it is looked in any case when the page began to draw or missed a refresh.
+const TURNED: Duration = Duration::from_secs(2);
 
 /// When to look again.
 pub(super) struct DelayWatch {
-    not_before: Instant,
+    /// When it was looked last.
+    at: Instant,
     pause: Duration,
-    /// The turns there had been when it was looked last; None: look in any case.
-    turns: Option<u64>,
+    /// What there had been when it was looked last; None: look in any case.
+    seen: Option<Seen>,
     looking: bool,
     /// Which look is under way, or will be next.
     number: u64,
 }
 
+/// What the page has drawn so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    pictures: u64,
+    /// See [`Totals::turns`].
+    turns: u64,
+}
+
 impl DelayWatch {
     pub fn new() -> Self {
-        Self { not_before: Instant::now() + FIRST, pause: SHORTEST, turns: None, looking: false, number: 0 }
+        Self { at: Instant::now(), pause: FIRST, seen: None, looking: false, number: 0 }
     }
 
     /// The page is another, or another Chrome shows it; what a look under way finds does not count.
@@ -44,13 +57,16 @@ impl DelayWatch {
         *self = Self { number: self.number + 1, ..Self::new() };
     }
 
-    fn is_due(&self, turns: u64) -> bool {
-        !self.looking && self.turns != Some(turns) && Instant::now() >= self.not_before
+    fn is_due(&self, now: Seen) -> bool {
+        let passed = self.at.elapsed();
+        let turned = self.seen.is_some_and(|seen| seen.turns != now.turns) && passed >= TURNED;
+        let drawn = self.seen.is_none_or(|seen| seen.pictures != now.pictures) && passed >= self.pause;
+        !self.looking && (turned || drawn)
     }
 
     fn looked(&mut self, changed: bool) {
         self.pause = if changed { SHORTEST } else { (self.pause * 2).min(LONGEST) };
-        self.not_before = Instant::now() + self.pause;
+        self.at = Instant::now();
         self.looking = false;
         self.number += 1;
     }
@@ -58,11 +74,12 @@ impl DelayWatch {
 
 impl Converge {
     pub(super) fn watch_delay(&mut self) {
-        let turns = self.feeder.handle().totals().turns;
-        let (true, true, Some(browser)) = (self.stage_ready, self.delay.is_due(turns), &self.stage.browser) else {
+        let Totals { changed: pictures, turns, .. } = self.feeder.handle().totals();
+        let seen = Seen { pictures, turns };
+        let (true, true, Some(browser)) = (self.stage_ready, self.delay.is_due(seen), &self.stage.browser) else {
             return;
         };
-        self.delay.turns = Some(turns);
+        self.delay.seen = Some(seen);
         self.delay.looking = true;
         let (number, size) = (self.delay.number, self.plan.setup.size);
         let (page, events) = (Arc::clone(&browser.page), self.plan.events.clone());
@@ -104,6 +121,25 @@ pub(super) fn refreshes(delay_us: Option<i64>, mode: Mode) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_looked_now_and_then_while_the_page_draws_and_soon_after_a_turn() {
+        let seen = |pictures, turns| Seen { pictures, turns };
+        let watch = |seconds, pause, seen| DelayWatch {
+            at: Instant::now() - Duration::from_secs(seconds),
+            pause: Duration::from_secs(pause),
+            seen,
+            ..DelayWatch::new()
+        };
+        let due = |seconds, now| watch(seconds, 8, Some(seen(100, 1))).is_due(now);
+        assert!(watch(1, 1, None).is_due(seen(0, 0)));
+        assert!(!due(7, seen(300, 1)));
+        assert!(due(9, seen(300, 1)));
+        assert!(!due(9, seen(100, 1)), "nothing was drawn");
+        assert!(due(3, seen(160, 2)), "it began to draw");
+        assert!(!due(1, seen(120, 2)), "that may come often");
+        assert!(!DelayWatch { looking: true, ..watch(60, 8, None) }.is_due(seen(300, 2)));
+    }
 
     #[test]
     fn delays_as_chrome_tells_them_are_whole_refreshes() {

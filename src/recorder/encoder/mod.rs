@@ -20,5 +20,5 @@ pub use feeder::{Feeder, FeederEvent, FeederHandle};
 pub use parts::{Beginning, PartFiles, PartsEvent, PartsWriter};
 pub use process::{Encoder, EncoderError};
 pub use sent::Sent;
-pub use sink::Filler;
+pub use sink::{Filler, Totals};
 pub use timeline::Timeline;
