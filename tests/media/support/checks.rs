@@ -57,12 +57,13 @@ impl Checks {
     }
 }
 
-/// Runs an attempt, and once more when it missed while others had the machine.
+/// Runs an attempt, and once more when it missed while the machine was busy or stood still.
 pub fn judged(attempt: impl Fn(&mut Checks)) {
     let mut checks = Checks::default();
     attempt(&mut checks);
+    println!("    {}", checks.load);
     if !checks.missed.is_empty() && checks.load.is_starved() {
-        println!("    again; the machine was busy with other things: {}", checks.load);
+        println!("    again: the machine was not ours");
         checks = Checks::default();
         attempt(&mut checks);
     }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Processor time that was not to be had, in cores.
 #[derive(Debug, Default, Clone, Copy)]
@@ -12,12 +16,14 @@ pub struct Load {
     pub stolen: f64,
     /// Used by the recorder and its children.
     pub own: f64,
+    /// How late, in seconds, a thread that slept woke up at worst: the machine stood still.
+    pub late: f64,
 }
 
 impl Load {
     /// From here on a 30 fps recording may lose frames through no fault of its own, on two cores.
     pub fn is_starved(&self) -> bool {
-        self.others > 0.5 || self.stolen > 0.1
+        self.others > 0.5 || self.stolen > 0.1 || self.late > 0.1
     }
 
     pub fn worst(&self, other: &Load) -> Load {
@@ -25,14 +31,15 @@ impl Load {
             others: self.others.max(other.others),
             stolen: self.stolen.max(other.stolen),
             own: self.own.max(other.own),
+            late: self.late.max(other.late),
         }
     }
 }
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Load { others, stolen, own } = self;
-        write!(f, "own {own:.2}, others {others:.2}, stolen {stolen:.2} cores")
+        let Load { others, stolen, own, late } = self;
+        write!(f, "own {own:.2}, others {others:.2}, stolen {stolen:.2} cores, woken {:.0} ms late", late * 1000.0)
     }
 }
 
@@ -45,4 +52,44 @@ pub fn machine_seconds() -> (f64, f64) {
     // user nice system idle iowait irq softirq steal
     let used: f64 = [0, 1, 2, 5, 6].iter().map(|&i| ticks[i]).sum();
     (used / second, ticks[7] / second)
+}
+
+/// A thread that sleeps and looks how late it wakes.
+pub struct Sleeper {
+    stop: Arc<AtomicBool>,
+    /// At worst so far, in microseconds.
+    late: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sleeper {
+    pub fn start() -> Sleeper {
+        const NAP: Duration = Duration::from_millis(10);
+        let (stop, late) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let thread = std::thread::spawn({
+            let (stop, late) = (stop.clone(), late.clone());
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let began = Instant::now();
+                    std::thread::sleep(NAP);
+                    late.fetch_max((began.elapsed() - NAP).as_micros() as u64, Ordering::Relaxed);
+                }
+            }
+        });
+        Sleeper { stop, late, thread: Some(thread) }
+    }
+
+    /// In seconds.
+    pub fn late(&self) -> f64 {
+        self.late.load(Ordering::Relaxed) as f64 / 1e6
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::load::{Load, machine_seconds};
+use super::load::{Load, Sleeper, machine_seconds};
 
 /// A process, told apart from a later one with the same number by its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +97,7 @@ pub struct Watch {
     began: Instant,
     machine: (f64, f64),
     self_cpu: f64,
+    sleeper: Sleeper,
 }
 
 impl Watch {
@@ -115,7 +116,8 @@ impl Watch {
             }
         });
         let self_cpu = own_cpu();
-        Watch { seen, stop, thread: Some(thread), mark, began: Instant::now(), machine: machine_seconds(), self_cpu }
+        let (began, machine, sleeper) = (Instant::now(), machine_seconds(), Sleeper::start());
+        Watch { seen, stop, thread: Some(thread), mark, began, machine, self_cpu, sleeper }
     }
 
     pub fn load(&self) -> Load {
@@ -127,6 +129,7 @@ impl Watch {
             others: ((used - self.machine.0 - own) / wall).max(0.0),
             stolen: (stolen - self.machine.1) / wall,
             own: own / wall,
+            late: self.sleeper.late(),
         }
     }
 
