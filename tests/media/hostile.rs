@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::clock::record;
 use crate::support::cgroup::MemoryLimit;
-use crate::support::{Ended, Panorec, Scratch, Server, judged, measure, seconds};
+use crate::support::{Ended, Panorec, Scratch, Server, Take, judged, measure, seconds};
 
 #[test]
 fn dialogs_windows_downloads_and_prompts_of_a_hostile_page_stay_out_of_the_picture() {
@@ -38,22 +38,14 @@ fn a_page_that_leaves_itself_is_followed() {
 #[test]
 fn a_page_in_an_endless_loop_is_noticed() {
     judged(|checks| {
-        let server = Server::start();
-        let scratch = Scratch::new();
-        let file = scratch.join("out.mp4");
-        let url = server.url("hostile.html?hang=1&startAfter=4000");
-        let mut run = Panorec::record(&url, &file, &scratch).args("--max-duration 90").spawn();
-        run.wait_recording();
-        run.wait_for_event("gapBegan", 1, |event| event["cause"] == "pageHung");
-        run.wait_for("gapEnded", 1);
+        let mut take = Take::begin("hostile.html?hang=1&startAfter=4000", "--max-duration 90");
+        take.run.wait_for_event("gapBegan", 1, |event| event["cause"] == "pageHung");
+        take.run.wait_for("gapEnded", 1);
         sleep(Duration::from_secs(2));
-        run.ctl("stop");
-        let ended = run.end(Duration::ZERO);
-        ended.assert_done();
-        checks.loaded(&ended.load);
+        let (ended, report) = take.stop(checks);
         let gaps = &ended.json["gaps"];
         checks.that("the hole is listed", gaps["items"][0]["cause"] == "pageHung", gaps);
-        checks.at_least("length in s", &measure(&file)["duration_s"]["container"], 4.0);
+        checks.at_least("length in s", &report["duration_s"]["container"], 4.0);
     });
 }
 

@@ -6,24 +6,16 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::panorec::{folder_for_temporary_files, names_in};
-use crate::support::{Kind, Panorec, Scratch, Server, judged, measure, measure::complaints};
+use crate::support::{Kind, Panorec, Scratch, Server, Take, judged};
 
 #[test]
 fn an_interrupt_finishes_the_file() {
     judged(|checks| {
-        let server = Server::start();
-        let scratch = Scratch::new();
-        let file = scratch.join("out.mp4");
-        let mut run = Panorec::record(&server.url("clock.html"), &file, &scratch).spawn();
-        run.wait_recording();
+        let take = Take::begin("clock.html", "");
         sleep(Duration::from_secs(4));
-        run.signal(libc::SIGINT);
-        let ended = run.end(Duration::ZERO);
-        ended.assert_done();
-        checks.loaded(&ended.load);
-        checks.near("length in s", &measure(&file)["duration_s"]["container"], 4.2, 0.7);
-        let complaints = complaints(&file);
-        checks.that("plays through", complaints.is_empty(), complaints);
+        take.run.signal(libc::SIGINT);
+        let (_, report) = take.end(checks);
+        checks.near("length in s", &report["duration_s"]["container"], 4.2, 0.7);
     });
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::clock::record;
-use crate::support::{Panorec, Run, Scratch, Server, judged, measure, seconds};
+use crate::support::{Panorec, Run, Scratch, Server, Take, judged, measure, seconds};
 
 fn moment(json: &Value, name: &str) -> f64 {
     let text = json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}"));
@@ -96,20 +96,12 @@ fn only_a_higher_revision_wakes_a_recording_that_the_page_paused() {
 #[test]
 fn a_refresh_reloads_the_page_and_the_recording_goes_on() {
     judged(|checks| {
-        let server = Server::start();
-        let scratch = Scratch::new();
-        let file = scratch.join("out.mp4");
-        let mut run = Panorec::record(&server.url("counter.html?wall=1"), &file, &scratch).spawn();
-        run.wait_recording();
+        let mut take = Take::begin("counter.html?wall=1", "");
         sleep(Duration::from_secs(4));
-        run.ctl("refresh");
-        run.wait_for("refreshed", 1);
+        take.run.ctl("refresh");
+        take.run.wait_for("refreshed", 1);
         sleep(Duration::from_secs(5));
-        run.ctl("stop");
-        let ended = run.end(Duration::ZERO);
-        ended.assert_done();
-        checks.loaded(&ended.load);
-        let report = measure(&file);
+        let (ended, report) = take.stop(checks);
         let loads = report["loads"].as_array().cloned().unwrap_or_default();
         let counts: Vec<&Value> = loads.iter().map(|load| &load["tab"]).collect();
         checks.that("loaded twice", counts == [&json!(1), &json!(2)], &report["loads"]);
@@ -124,24 +116,17 @@ fn a_refresh_reloads_the_page_and_the_recording_goes_on() {
 #[test]
 fn a_refresh_that_fails_is_tried_again_and_the_hole_is_listed() {
     judged(|checks| {
-        let server = Server::start();
-        let scratch = Scratch::new();
-        let file = scratch.join("out.mp4");
-        let mut run = Panorec::record(&server.url("fails?at=2&wall=1"), &file, &scratch).spawn();
-        run.wait_recording();
+        let mut take = Take::begin("fails?at=2&wall=1", "");
         sleep(Duration::from_secs(3));
-        run.ctl("refresh");
-        let failed = run.wait_for("pageFailed", 1);
+        take.run.ctl("refresh");
+        let failed = take.run.wait_for("pageFailed", 1);
         checks.that("says why", failed["reason"].as_str().is_some_and(|why| why.contains("503")), &failed);
-        run.wait_for("gapEnded", 1);
+        take.run.wait_for("gapEnded", 1);
         sleep(Duration::from_secs(3));
-        run.ctl("stop");
-        let ended = run.end(Duration::ZERO);
-        ended.assert_done();
-        checks.loaded(&ended.load);
+        let (ended, report) = take.stop(checks);
         let gaps = &ended.json["gaps"];
         checks.that("one gap", gaps["count"] == 1 && gaps["items"][0]["cause"] == "pageLost", gaps);
-        checks.at_least("length in s", &measure(&file)["duration_s"]["container"], 5.0);
+        checks.at_least("length in s", &report["duration_s"]["container"], 5.0);
     });
 }
 

@@ -6,26 +6,20 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::click::click;
-use crate::support::{Checks, Panorec, Scratch, Server, judged, measure};
+use crate::support::{Checks, Server, Take, judged};
 
 /// Records a page that does something at the first click; clicks after two seconds.
 fn record_with_click(checks: &mut Checks, page: &str) -> Value {
     let server = Server::start();
-    let scratch = Scratch::new();
-    let file = scratch.join("out.mp4");
     // By its name, for a page on a number is refused a security key without being asked.
     let url = server.url(page).replace("127.0.0.1", "localhost");
-    let mut run = Panorec::record(&url, &file, &scratch).spawn();
-    run.wait_recording();
+    let take = Take::begin_at(server, &url, "");
     sleep(Duration::from_secs(2));
-    click(&run, 900, 600);
+    click(&take.run, 900, 600);
     sleep(Duration::from_secs(5));
-    run.ctl("stop");
-    let ended = run.end(Duration::ZERO);
-    ended.assert_done();
-    checks.loaded(&ended.load);
+    let (ended, report) = take.stop(checks);
     checks.that("no gap", ended.json["gaps"]["count"] == 0, &ended.json["gaps"]);
-    measure(&file)
+    report
 }
 
 fn judge_page(checks: &mut Checks, report: &Value, freeze_ms: f64) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Checks, Panorec, Scratch, Server, judged, measure, seconds};
+use crate::support::{Checks, Take, judged, seconds};
 
 fn jumps(report: &Value) -> Vec<Value> {
     report["clock"]["discontinuities"].as_array().cloned().unwrap_or_default()
@@ -20,25 +20,18 @@ pub fn offset_change(report: &Value) -> Value {
 
 /// Records the clock page with pauses by `panorec ctl`; what was recorded and what was paused.
 fn record_with_pauses(checks: &mut Checks, page: &str, mode: &str, times: usize, pause: f64) -> (Value, Value) {
-    let server = Server::start();
-    let scratch = Scratch::new();
-    let file = scratch.join("out.mp4");
-    let mut run = Panorec::record(&server.url(page), &file, &scratch).args(&format!("--pause-mode {mode}")).spawn();
-    run.wait_recording();
+    let mut take = Take::begin(page, &format!("--pause-mode {mode}"));
     for i in 1..=times {
         sleep(Duration::from_secs(4));
-        run.ctl("pause");
-        run.wait_for("paused", i);
+        take.run.ctl("pause");
+        take.run.wait_for("paused", i);
         sleep(seconds(pause));
-        run.ctl("resume");
-        run.wait_for("resumed", i);
+        take.run.ctl("resume");
+        take.run.wait_for("resumed", i);
     }
     sleep(Duration::from_secs(4));
-    run.ctl("stop");
-    let ended = run.end(Duration::ZERO);
-    ended.assert_done();
-    checks.loaded(&ended.load);
-    (measure(&file), ended.json)
+    let (ended, report) = take.stop(checks);
+    (report, ended.json)
 }
 
 #[test]
@@ -96,23 +89,16 @@ fn a_black_pause_is_black() {
 #[test]
 fn saying_pause_twice_is_one_pause() {
     judged(|checks| {
-        let server = Server::start();
-        let scratch = Scratch::new();
-        let file = scratch.join("out.mp4");
-        let mut run = Panorec::record(&server.url("clock.html"), &file, &scratch).spawn();
-        run.wait_recording();
+        let take = Take::begin("clock.html", "");
         sleep(Duration::from_secs(2));
         for word in ["pause", "pause", "resume", "resume"] {
-            run.ctl(word);
+            take.run.ctl(word);
             sleep(Duration::from_millis(700));
         }
         sleep(Duration::from_secs(2));
-        run.ctl("stop");
-        let ended = run.end(Duration::ZERO);
-        ended.assert_done();
-        checks.loaded(&ended.load);
+        let (ended, report) = take.stop(checks);
         checks.that("one pause", ended.json["pauses"]["count"] == 1, &ended.json["pauses"]);
-        let jumps = jumps(&measure(&file));
+        let jumps = jumps(&report);
         checks.that("one cut", jumps.len() == 1, format!("{jumps:?}"));
     });
 }

@@ -14,6 +14,7 @@ pub mod player;
 pub mod procs;
 pub mod reference;
 pub mod server;
+pub mod take;
 pub mod tls;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use checks::{Checks, judged};
 pub use measure::{measure, measure_page, probe};
 pub use panorec::{Ended, Kind, Panorec, Run};
 pub use server::Server;
+pub use take::Take;
 
 /// The folder of this file's parent: tests/media.
 pub fn here() -> &'static Path {
