@@ -21,10 +21,9 @@ pub struct Workplace {
 impl Workplace {
     /// Makes the folder, and removes those of recorders that were killed.
     pub fn make() -> io::Result<Self> {
-        let root = std::env::temp_dir();
+        let root = root();
         remove_abandoned(&root);
         let identity = Identity::choose();
-        // Short, as the path of a socket has a limit of 107 bytes and Chrome makes one inside.
         let (random, ..) = uuid::Uuid::new_v4().as_fields();
         let path = root.join(format!("{PREFIX}{}-{random:08x}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
@@ -68,6 +67,14 @@ impl Drop for Workplace {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// The system's folder for temporary files, unless its path is too long: that of a socket has a
+/// limit of 107 bytes, and Chrome makes one some folders below (unix(7)).
+fn root() -> PathBuf {
+    const LONGEST: usize = 30;
+    let system = std::env::temp_dir();
+    if system.as_os_str().len() <= LONGEST { system } else { PathBuf::from("/tmp") }
 }
 
 fn remove_abandoned(root: &Path) {

@@ -63,18 +63,34 @@ async fn within(
     tokio::time::timeout(time, both).await.unwrap_or(Err(LoadError::TimeOut(time.as_secs())))
 }
 
+/// What a load counts as when nothing more comes of it.
+#[derive(Debug, Clone, Copy)]
+enum Verdict {
+    Painted,
+    NoPage,
+}
+
+impl From<Verdict> for Result<(), LoadError> {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Painted => Ok(()),
+            Verdict::NoPage => Err(LoadError::NoPage),
+        }
+    }
+}
+
 /// Follows the steps of the next load to its first paint.
 async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadError> {
     let mut statuses: Vec<(LoaderId, i64)> = Vec::new();
     let mut committed: Option<LoaderId> = None;
     let mut failure = String::from("net::ERR_FAILED");
     // When it is decided without another step, and how.
-    let mut verdict: Option<(Instant, fn() -> Result<(), LoadError>)> = None;
+    let mut verdict: Option<(Instant, Verdict)> = None;
     loop {
         let step = match verdict {
-            Some((at, decide)) => match timeout_at(at, steps.recv()).await {
+            Some((at, verdict)) => match timeout_at(at, steps.recv()).await {
                 Ok(step) => step,
-                Err(_) => return decide(),
+                Err(_) => return verdict.into(),
             },
             None => steps.recv().await,
         };
@@ -82,7 +98,7 @@ async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadErr
             Ok(LoadStep::Status(loader, status)) => statuses.push((loader, status)),
             Ok(LoadStep::Failed(text)) => {
                 if committed.is_none() && text == GIVEN_UP {
-                    verdict = Some((Instant::now() + GIVEN_UP_TIME, || Err(LoadError::NoPage)));
+                    verdict = Some((Instant::now() + GIVEN_UP_TIME, Verdict::NoPage));
                 }
                 failure = text;
             }
@@ -97,7 +113,7 @@ async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadErr
             }
             Ok(LoadStep::Lifecycle(loader, name)) if committed.as_ref() == Some(&loader) => match name.as_str() {
                 "firstPaint" | "firstContentfulPaint" => return Ok(()),
-                "load" => verdict = Some((Instant::now() + PAINT_TIME, || Ok(()))),
+                "load" => verdict = Some((Instant::now() + PAINT_TIME, Verdict::Painted)),
                 _ => {}
             },
             Ok(LoadStep::Lifecycle(..)) | Err(broadcast::error::RecvError::Lagged(_)) => {}
