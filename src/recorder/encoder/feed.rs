@@ -26,6 +26,10 @@ const PUSH_US: i64 = 40_000;
 const STILL_US: i64 = 1_000_000;
 /// A part is ended at the next key frame after so long, in microseconds.
 const PART_US: i64 = 600_000_000;
+/// How far the grid moves with each picture towards where pictures come, in microseconds. Chrome
+/// counts refreshes in whole microseconds: 33,333 for the 33,333 1/3 of 30 Hz, 16,666 for those of
+/// 60 Hz, so its display is up to 40 millionths too fast.
+const FOLLOW_US: i64 = 2;
 /// How long a start waits to see when the display is refreshed, in microseconds; a page that
 /// moves shows it in this time, and with another it does not matter.
 const SETTLE_US: i64 = 180_000;
@@ -56,6 +60,8 @@ pub struct Feed {
     boundary: Option<i64>,
     grid: AudioGrid,
     slots: Slots,
+    /// How much later than the grid's own places pictures are placed: half of them come before that.
+    shift: i64,
     phase: Phase,
     lag: i64,
     interval: i64,
@@ -89,6 +95,7 @@ impl Feed {
             boundary: None,
             grid: settings.grid(),
             slots,
+            shift: 0,
             phase: Phase::new(1_000_000 / i64::from(settings.frame_rate)),
             lag: 0,
             interval: 1_000_000 / i64::from(settings.frame_rate),
@@ -102,6 +109,7 @@ impl Feed {
     /// A new encoder begins at this place; what is pending stays.
     pub fn restart(&mut self, place_us: i64) {
         // The sound begins at the place itself, in silence.
+        self.shift = 0;
         self.timeline = Timeline::at(self.slots.place(self.slots.ceil(place_us)));
         self.sound.restart(sample_at(place_us));
         self.part_began = place_us;
@@ -154,7 +162,7 @@ impl Feed {
     /// It must not have been committed yet. Gives the time, and its place in the video.
     pub fn cut(&mut self, at: i64) -> (i64, i64) {
         let length = self.timeline.length(at);
-        let beyond = length - self.slots.place(self.slots.floor(length));
+        let beyond = length - self.place_of(self.slots.floor(length - self.shift));
         let at = if self.timeline.is_running() { at - beyond } else { at };
         self.cut_at = at;
         (at, self.timeline.cut(at))
@@ -231,10 +239,10 @@ impl Feed {
         self.commit(end, sink)?;
         self.sound.commit_end(end, &self.timeline, self.filler.is_some(), sink)?;
         let place = self.timeline.length(end);
-        let last = self.slots.ceil(place) - 1;
+        let last = self.slots.ceil(place - self.shift) - 1;
         if last > self.last_slot && self.last_slot > i64::MIN {
             self.last_slot = last;
-            self.emit(self.slots.place(last), true, false, sink)?;
+            self.emit(self.place_of(last), true, false, sink)?;
         }
         if goes_on {
             for push in 0..self.held_back {
@@ -243,6 +251,11 @@ impl Feed {
             self.force_key = true;
         }
         Ok(())
+    }
+
+    /// Where the picture of a slot is placed.
+    fn place_of(&self, slot: i64) -> i64 {
+        self.slots.place(slot) + self.shift
     }
 
     /// When the next picture is to be committed, at most `until`.
@@ -280,12 +293,13 @@ impl Feed {
     }
 
     fn commit_picture(&mut self, at: i64, sink: &mut impl Sink) -> io::Result<()> {
-        let mut changed = false;
+        let (mut changed, mut refresh) = (false, false);
         while self.frames.front().is_some_and(|frame| frame.at_us <= at) {
             let Some(frame) = self.frames.pop_front() else { break };
             let hidden = self.filler.as_ref().is_some_and(|filler| !Arc::ptr_eq(filler, &frame.picture));
             if !hidden {
                 changed = true;
+                refresh = frame.refresh;
                 self.latest = Some(frame.picture);
             }
         }
@@ -297,8 +311,8 @@ impl Feed {
             return Ok(());
         }
         let slot = match self.last_slot {
-            i64::MIN => Some(self.slots.ceil(place)),
-            last => self.slots.next(place, last),
+            i64::MIN => Some(self.slots.ceil(place - self.shift)),
+            last => self.slots.next(place - self.shift, last),
         };
         let Some(slot) = slot else {
             // The slot is taken; what came too early is shown in the next one.
@@ -313,8 +327,11 @@ impl Feed {
         };
         self.behind = false;
         self.last_slot = slot;
+        if refresh && !due && !self.constant {
+            self.shift += FOLLOW_US * (place - self.place_of(slot)).signum();
+        }
         let from = place;
-        let place = self.slots.place(slot);
+        let place = self.place_of(slot);
         self.slot_at = at + place - from;
         self.pushes_left = if changed { self.held_back } else { self.pushes_left.saturating_sub(1) };
         if changed {

@@ -63,3 +63,24 @@ fn a_second_picture_of_a_slot_is_shown_when_no_other_comes() {
     let shown = record(&times);
     assert_eq!(shown.iter().map(|(width, _)| *width).collect::<Vec<_>>(), [2, 4, 6], "{shown:?}");
 }
+
+#[test]
+fn a_display_that_is_a_little_fast_is_followed_over_an_hour() {
+    for (interval, jitter) in [(33_333, 900), (33_334, 0), (33_333, 6_000)] {
+        let refresh = |i: i64| 1_000_000 + i * interval + i * 7_919 % (jitter + 1);
+        let (mut feed, mut shown) = (feed(), Shown::default());
+        let picture = Arc::new(Picture::black(2, 2));
+        for i in 0..3_600 * 30 {
+            feed.push_frame(Frame { at_us: refresh(i), refresh: true, picture: Arc::clone(&picture) });
+            if feed.timeline.is_running() || feed.join(refresh(0), refresh(i) + SETTLE_US).is_some() {
+                feed.commit(refresh(i) - HOLD_US, &mut shown).expect("committed");
+            }
+        }
+        let first = shown.0.first().expect("pictures").1;
+        let off = |i: usize| shown.0[i].1 - first - (refresh(i as i64) - refresh(0));
+        let worst = (0..shown.0.len()).map(|i| off(i).abs()).max().expect("pictures");
+        assert!(worst <= jitter + 400, "{interval} us: {worst} us off");
+        let steps = shown.0.windows(2).map(|pair| pair[1].1 - pair[0].1);
+        assert!(steps.clone().all(|step| (33_300..=33_366).contains(&step)), "{:?}", steps.max());
+    }
+}
