@@ -116,6 +116,7 @@ impl Converge {
             self.note(RecorderEvent::Figures(self.figures()))?;
         }
         self.end_what_is_stuck();
+        self.wish_again();
         self.watch_memory();
         self.watch_delay();
         self.show();

@@ -348,6 +348,14 @@ impl Converge {
         }
     }
 
+    /// A picture to begin with that got lost on its way is wished for again: a still page gives none by
+    /// itself.
+    pub(super) fn wish_again(&self) {
+        if self.rolling == Rolling::Yes && self.noted != Noted::Recording {
+            self.wish_for_picture(now_us());
+        }
+    }
+
     pub(super) fn wish_for_picture(&self, at_us: i64) {
         if let Some(capture) = &self.stage.capture {
             capture.wish_for_picture(at_us);

@@ -170,6 +170,8 @@ impl Feed {
 
     /// How much earlier pictures are stamped than they were taken, in microseconds; below 0: later.
     pub fn set_lag(&mut self, lag_us: i64) {
+        // Those that wait were stamped with the one before.
+        self.frames.iter_mut().for_each(|frame| frame.at_us += self.lag - lag_us);
         self.lag = lag_us;
         // Refreshes were seen with another one.
         self.phase.forget();

@@ -246,7 +246,7 @@ impl Loop {
                 Ok(order) => self.follow(order),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if let Err(error) = self.commit() {
+            if let Err(error) = self.commit(now_us()) {
                 self.encoder = None;
                 (self.tell)(FeederEvent::EncoderFailed(error));
             }
@@ -283,8 +283,7 @@ impl Loop {
         }
     }
 
-    fn commit(&mut self) -> io::Result<()> {
-        let now = now_us();
+    fn commit(&mut self, now: i64) -> io::Result<()> {
         let mut chunks = self.shared.chunks.lock().unwrap_or_else(PoisonError::into_inner);
         chunks.drain(..).for_each(|chunk| self.feed.push_chunk(chunk));
         drop(chunks);
@@ -298,9 +297,12 @@ impl Loop {
                 self.unfilling = None;
                 (self.tell)(FeederEvent::Unfilled { place_us });
             }
+            let until = now - HOLD_US;
+            // The picture to begin with waits for as long as the beginning does: a still page has no other.
+            let until = self.joining.map_or(until, |from| until.min(from - self.feed.lag() - 1));
             match &mut self.encoder {
-                Some(encoder) => self.feed.commit(now - HOLD_US, encoder)?,
-                None => self.feed.commit(now - HOLD_US, &mut Nowhere)?,
+                Some(encoder) => self.feed.commit(until, encoder)?,
+                None => self.feed.commit(until, &mut Nowhere)?,
             }
         }
         Ok(())
@@ -374,3 +376,6 @@ impl Sink for Nowhere {
 
     fn boundary(&mut self, _: i64) {}
 }
+
+#[cfg(test)]
+mod tests;
