@@ -28,7 +28,7 @@ test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked
 
 test-media: setup ## real recordings of real pages, measured (ONLY=name: those whose name has it)
-	@cargo test --locked --release --test media -- --test-threads=1 $(ONLY)
+	@cargo test --locked --release --test media -- --test-threads=1 --show-output $(ONLY)
 
 bench: setup ## panorec against Xvfb + FFmpeg x11grab in the same run, as a table
 	@cargo build --release --locked
