@@ -99,8 +99,7 @@ impl Stage {
     /// Removes what a failed build says is of no use any more.
     pub fn forget_after(&mut self, error: &StageError) {
         match error {
-            StageError::Load(LoadError::Browser(_)) => self.clear(),
-            StageError::Load(_) => self.page_lost = PageLost::Load,
+            StageError::Load(error) if !matches!(error, LoadError::Browser(_)) => self.page_lost = PageLost::Load,
             // Which of them is to blame cannot be told: Chrome waits in vain for a display that is stuck.
             _ => self.clear(),
         }

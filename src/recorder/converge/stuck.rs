@@ -27,16 +27,17 @@ pub(super) struct StuckWatch {
 }
 
 impl StuckWatch {
-    /// A renderer was ended for this; Chrome will tell.
+    /// A renderer was ended for this; Chrome will tell, unless it was only that of a frame.
     pub fn condemn(&mut self, cause: GapCause) {
-        if self.condemned.is_none() {
+        if self.condemned.is_none_or(|(before, _)| before != cause) {
             self.condemned = Some((cause, Instant::now()));
         }
     }
 
-    /// Why the page is gone: `found`, unless we ended it ourselves.
+    /// Why the page is gone: `found`, unless we ended it ourselves just now.
     pub fn cause_of(&mut self, found: GapCause) -> GapCause {
-        self.condemned.take().map_or(found, |(cause, _)| cause)
+        let ours = self.condemned.take().filter(|(_, since)| since.elapsed() < 2 * CHROME);
+        ours.map_or(found, |(cause, _)| cause)
     }
 
     fn is_chrome_stuck(&self) -> bool {
@@ -99,5 +100,18 @@ mod tests {
         assert!(!watch.is_chrome_stuck());
         assert_eq!(watch.cause_of(GapCause::BrowserDied), GapCause::PageHung);
         assert_eq!(watch.cause_of(GapCause::BrowserDied), GapCause::BrowserDied);
+    }
+
+    #[test]
+    fn a_frame_that_ate_memory_long_ago_hides_nothing() {
+        let long_ago = || Instant::now() - 3 * CHROME;
+        let mut watch = StuckWatch { condemned: Some((GapCause::OutOfMemory, long_ago())), ..Default::default() };
+        assert_eq!(watch.cause_of(GapCause::RendererDied), GapCause::RendererDied);
+        watch.condemned = Some((GapCause::OutOfMemory, long_ago()));
+        watch.condemn(GapCause::PageHung);
+        assert!(!watch.is_chrome_stuck(), "it was only just told to end");
+        watch.condemned = Some((GapCause::PageHung, long_ago()));
+        watch.condemn(GapCause::PageHung);
+        assert!(watch.is_chrome_stuck(), "saying it again gives it no more time");
     }
 }

@@ -53,6 +53,7 @@ pub fn play(server: &Server, name: &str) -> Value {
     let mut child = command
         .args([&user_data, &url])
         .env("PANOREC_TEST_MARK", &mark)
+        .env("TMPDIR", profile.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
