@@ -5,6 +5,8 @@
 //! packages them, `store` keeps the result. `local` runs both halves in one process.
 //! docs/ARCHITECTURE.md has the map and the invariants.
 
+pub mod cli;
+mod complaint;
 pub mod local;
 pub mod media;
 pub mod publisher;

@@ -1,3 +1,3 @@
 fn main() -> std::process::ExitCode {
-    panorec::local::main()
+    panorec::cli::main()
 }

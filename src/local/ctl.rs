@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::cli::{CtlArgs, Word};
-use super::complaint::Complaint;
 use super::screen::clock;
 use super::watch::FolderWatch;
+use crate::complaint::Complaint;
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase};
 use crate::session::folder::{Saying, SessionDir};

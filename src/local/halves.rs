@@ -4,7 +4,7 @@ use std::fs::File;
 
 use tokio::sync::{mpsc, watch};
 
-use super::complaint::Complaint;
+use crate::complaint::Complaint;
 use crate::publisher::{Progress, PublishError, Stage};
 use crate::recorder::control::{Control, Ended, Live, RecorderError};
 use crate::session::exit::ExitCode;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 
-use super::complaint::Complaint;
+use crate::complaint::Complaint;
 use crate::session::request::{FileName, Format, PageUrl};
 
 /// Where the finished file goes.

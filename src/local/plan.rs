@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Zoned;
 
 use super::cli::RecordArgs;
-use super::complaint::Complaint;
 use super::output::Output;
+use crate::complaint::Complaint;
 use crate::recorder::browser::Login;
 use crate::session::name::TaskId;
 use crate::session::request::{Codec, Delivery, Format, HlsKey, PageUrl, PictureSize, Request};

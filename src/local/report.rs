@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::complaint::Complaint;
 use super::screen::{Screen, clock, size};
+use crate::complaint::Complaint;
 use crate::session::exit::ExitCode;
 use crate::session::fold::Folded;
 use crate::session::folder::SessionDir;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::cli::{PublishArgs, RecordArgs, ResumeArgs, Step};
-use super::complaint::Complaint;
 use super::halves::{self, Finishing};
 use super::keys::Keys;
 use super::plan::Plan;
@@ -16,6 +15,7 @@ use super::report;
 use super::screen::{self, Screen};
 use super::signals::Signals;
 use super::watch::FolderWatch;
+use crate::complaint::Complaint;
 use crate::recorder::control::{Control, Ended, Key, Live};
 use crate::session::event::RecorderEvent;
 use crate::session::exit::ExitCode;

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::complaint::Complaint;
+use crate::complaint::Complaint;
 
 /// Counts what asks this process to end.
 pub(super) struct Signals {

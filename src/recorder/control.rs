@@ -70,3 +70,13 @@ pub enum RecorderError {
     #[error("the recorder's threads: {0}")]
     Thread(std::io::Error),
 }
+
+impl From<RecorderError> for crate::complaint::Complaint {
+    fn from(error: RecorderError) -> Self {
+        match error {
+            RecorderError::Folder(error) => error.into(),
+            RecorderError::Login(error) => Self::usage(error),
+            error => Self::internal(error),
+        }
+    }
+}

@@ -1,48 +1,12 @@
-//! What can be said on the command line. Help texts and bounds; no logic.
+//! What can be said to `record`, `resume`, `ctl` and `publish`. Help texts and bounds; no logic.
 
 mod record;
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, ValueEnum};
 
-pub(super) use record::RecordArgs;
-
-/// Records what a web page shows and plays into one video.
-#[derive(Debug, Parser)]
-#[command(name = "panorec", version, max_term_width = 100, after_help = ABOUT_EXIT)]
-pub(super) struct Cli {
-    #[command(subcommand)]
-    pub(super) command: Command,
-}
-
-const ABOUT_EXIT: &str = "\
-Exit codes: 0 done, 1 internal error, 2 bad usage, 3 the page could not be loaded, 4 nothing
-recorded, 5 finishing failed, 6 delivery failed, 7 no usable sandbox for Chrome, 8 interrupted and
-resumable, 9 no start signal in time.
-
-PANOREC_LOG says what to log to stderr, for example PANOREC_LOG=info or panorec::recorder=debug.";
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Record a page, and finish the file when the recording stops
-    Record(Box<RecordArgs>),
-    /// Go on with an interrupted recording, or finish one that was stopped
-    Resume(ResumeArgs),
-    /// Pause, resume, reload or stop a recording from elsewhere
-    Ctl(CtlArgs),
-    /// Make and deliver the file of a session once more, without recording
-    Publish(PublishArgs),
-    /// Print a completion script for a shell
-    #[command(after_help = "\
-Example:
-  panorec completions bash > ~/.local/share/bash-completion/completions/panorec")]
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-}
+pub use record::RecordArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -51,7 +15,7 @@ twice. What is wanted of it stays as it was: a paused one stays paused until it 
 
 Example:
   panorec resume ~/.local/state/panorec/5f0c1f0e-6c1c-4c53-9d1f-3a5f6f0a2a11")]
-pub(super) struct ResumeArgs {
+pub struct ResumeArgs {
     /// The session folder
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
@@ -69,7 +33,7 @@ Examples:
   panorec ctl recordings/lesson pause
   panorec ctl recordings/lesson resume
   panorec ctl recordings/lesson stop")]
-pub(super) struct CtlArgs {
+pub struct CtlArgs {
     /// The session folder
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
@@ -93,7 +57,7 @@ pub(super) enum Word {
 #[command(after_help = "\
 Example:
   panorec publish recordings/lesson")]
-pub(super) struct PublishArgs {
+pub struct PublishArgs {
     /// The session folder
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
@@ -110,19 +74,4 @@ pub(super) struct PublishArgs {
 pub(super) enum Step {
     /// Join the recorded parts and make the file anew
     Splice,
-}
-
-pub(super) fn print_completions(shell: Shell) {
-    let mut command = Cli::command();
-    clap_complete::generate(shell, &mut command, "panorec", &mut std::io::stdout());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
 }

@@ -22,7 +22,7 @@ Examples:
   panorec record https://example.com/lesson -o out/lesson.m3u8 --format hls --segment-seconds 6
   panorec record https://example.com/lesson --width 1920 --height 1080 --frame-rate 60
   panorec record https://example.com/class --start manual --start-timeout 1h --json")]
-pub(in crate::local) struct RecordArgs {
+pub struct RecordArgs {
     /// The page: http or https
     // Text here, for clap would repeat the query string of a bad one.
     #[arg(value_name = "URL")]
@@ -124,7 +124,7 @@ pub(in crate::local) struct RecordArgs {
 macro_rules! words {
     ($name:ident => $target:ident { $($(#[$doc:meta])* $variant:ident),+ $(,)? }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-        pub(in crate::local) enum $name {
+        pub enum $name {
             $($(#[$doc])* $variant),+
         }
 

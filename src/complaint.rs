@@ -1,31 +1,30 @@
-//! What goes wrong on the command line: a sentence for a person and an exit code.
+//! What ends a command: a sentence for a person and an exit code.
 
 use std::fmt;
 
-use crate::recorder::control::RecorderError;
 use crate::session::exit::ExitCode;
 use crate::session::folder::FolderError;
 
 /// A sentence that says what is wrong and what to do, and the code to end with.
 #[derive(Debug)]
-pub(super) struct Complaint {
-    pub(super) code: ExitCode,
+pub(crate) struct Complaint {
+    pub(crate) code: ExitCode,
     /// A newer run has taken over: not for this process to go on.
-    pub(super) is_superseded: bool,
+    pub(crate) is_superseded: bool,
     sentence: String,
 }
 
 impl Complaint {
-    pub(super) fn new(code: ExitCode, sentence: impl fmt::Display) -> Complaint {
+    pub(crate) fn new(code: ExitCode, sentence: impl fmt::Display) -> Complaint {
         Complaint { code, is_superseded: false, sentence: sentence.to_string() }
     }
 
     /// The command line asks for what cannot be.
-    pub(super) fn usage(sentence: impl fmt::Display) -> Complaint {
+    pub(crate) fn usage(sentence: impl fmt::Display) -> Complaint {
         Complaint::new(ExitCode::Usage, sentence)
     }
 
-    pub(super) fn internal(sentence: impl fmt::Display) -> Complaint {
+    pub(crate) fn internal(sentence: impl fmt::Display) -> Complaint {
         Complaint::new(ExitCode::Internal, sentence)
     }
 }
@@ -48,15 +47,5 @@ impl From<FolderError> for Complaint {
             _ => ExitCode::FinishingFailed,
         };
         Complaint { is_superseded: matches!(error, FolderError::Superseded { .. }), ..Complaint::new(code, error) }
-    }
-}
-
-impl From<RecorderError> for Complaint {
-    fn from(error: RecorderError) -> Complaint {
-        match error {
-            RecorderError::Folder(error) => error.into(),
-            RecorderError::Login(error) => Complaint::usage(error),
-            error => Complaint::internal(error),
-        }
     }
 }
