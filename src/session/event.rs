@@ -4,6 +4,7 @@
 //! recorded time since its first frame.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::intent::{By, Intent, IntentState};
@@ -63,7 +64,7 @@ pub struct SeenPart {
 }
 
 /// Why a stretch is missing from the video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum GapCause {
     BrowserDied,
@@ -82,7 +83,7 @@ pub enum GapCause {
 }
 
 /// Which X server shows the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DisplayKind {
     Xorg,
@@ -190,7 +191,7 @@ pub enum RecorderEvent {
 }
 
 /// A finished file, as the result lists it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Video {
     pub filename: String,

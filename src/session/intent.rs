@@ -1,10 +1,11 @@
 //! What is wanted of a recording, and which saying of it is news.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The state a recording is wanted in. `Stopped` is final.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum IntentState {
     #[default]
     Recording,
@@ -61,7 +62,7 @@ impl Intent {
 }
 
 /// Who wanted an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum By {
     /// A told intent: kubectl, the gateway, `panorec ctl`.

@@ -1,7 +1,8 @@
 //! The status of the contract: what the resource shows, result.json holds and --json prints.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::event::{DisplayKind, Failure, GapCause, PublishFailure, Video};
 use super::fold::{Folded, Gap, Pause, Phase, Warnings};
@@ -21,52 +22,53 @@ pub enum Items {
 }
 
 /// `status` of the contract. Times are RFC 3339.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     pub phase: Phase,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_time: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_time: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_time: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_time: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<StatusResult>,
     pub pauses: Listing<PauseItem>,
     pub gaps: Listing<GapItem>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
     pub recorder: RecorderStatus,
 }
 
 /// What --json prints and result.json holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     pub task_id: TaskId,
     #[serde(flatten)]
     pub status: Status,
+    #[serde(default)]
     pub warnings: Warnings,
 }
 
 /// The outcome. An error code is one of the Action API's.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusResult {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
     pub videos: Vec<Video>,
 }
 
 /// Pauses or gaps.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Listing<T> {
     pub count: usize,
@@ -76,7 +78,7 @@ pub struct Listing<T> {
     pub items: Vec<T>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PauseItem {
     /// Where in the video.
@@ -85,7 +87,7 @@ pub struct PauseItem {
     pub by: By,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GapItem {
     /// Where in the video.
@@ -95,7 +97,7 @@ pub struct GapItem {
 }
 
 /// What the content was like.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
     /// Changed pictures that could not be kept, of all changed pictures; 0..=1.
@@ -104,15 +106,15 @@ pub struct Content {
     pub longest_freeze_seconds: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecorderStatus {
     pub runs: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser_version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandboxed: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<DisplayKind>,
 }
 
@@ -154,7 +156,11 @@ impl StatusResult {
             return None;
         }
         let (error_code, error_message) = error.unzip();
-        Some(StatusResult { error_code, error_message, videos: folded.published.videos.clone().unwrap_or_default() })
+        Some(StatusResult {
+            error_code: error_code.map(str::to_owned),
+            error_message,
+            videos: folded.published.videos.clone().unwrap_or_default(),
+        })
     }
 }
 

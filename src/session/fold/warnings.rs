@@ -1,6 +1,6 @@
 //! What a person should know of a recording, bounded however much was said.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How many warnings are kept: the first half of it and the newest half.
 const KEPT: usize = 32;
@@ -41,6 +41,12 @@ impl Warnings {
 impl Serialize for Warnings {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(&self.texts)
+    }
+}
+
+impl<'de> Deserialize<'de> for Warnings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Warnings { texts: Vec::deserialize(deserializer)?, left_out: 0 })
     }
 }
 

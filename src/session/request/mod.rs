@@ -17,6 +17,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
@@ -83,7 +84,7 @@ impl Request {
 }
 
 /// What starts the recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum Start {
     #[default]
     Automatic,
@@ -92,7 +93,7 @@ pub enum Start {
 }
 
 /// What a pause does to the video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum PauseMode {
     /// The paused stretch is left out.
     #[default]
@@ -104,7 +105,7 @@ pub enum PauseMode {
 }
 
 /// The video codec of the parts; sound is AAC with H.264, and Opus with the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum Codec {
     #[default]
     H264,
@@ -139,7 +140,7 @@ impl Codec {
 }
 
 /// How hard the encoder tries; x264's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     Ultrafast,
