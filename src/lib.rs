@@ -11,5 +11,6 @@ pub mod local;
 pub mod media;
 pub mod publisher;
 pub mod recorder;
+pub mod resource;
 pub mod session;
 pub mod store;

@@ -2,12 +2,15 @@
 //! Called by main.rs; each room brings its own arguments.
 //! Never: does anything itself.
 
+use std::io::Write;
+
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::complaint::Complaint;
 use crate::local::{self, LocalCommand};
+use crate::resource;
 use crate::session::exit::ExitCode;
 
 /// Records what a web page shows and plays into one video.
@@ -29,6 +32,11 @@ PANOREC_LOG says what to log to stderr, for example PANOREC_LOG=info or panorec:
 enum Command {
     #[command(flatten)]
     Local(LocalCommand),
+    /// Print the definition of the Recording resource for Kubernetes, as YAML
+    #[command(after_help = "\
+Example:
+  panorec crd | kubectl apply --server-side -f -")]
+    Crd,
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -63,6 +71,11 @@ pub fn main() -> std::process::ExitCode {
 fn run(command: Command) -> Result<ExitCode, Complaint> {
     match command {
         Command::Local(command) => on_threads(local::run(command)),
+        Command::Crd => {
+            let yaml = resource::yaml().map_err(Complaint::internal)?;
+            std::io::stdout().write_all(yaml.as_bytes()).map_err(Complaint::internal)?;
+            Ok(ExitCode::Done)
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panorec", &mut std::io::stdout());
             Ok(ExitCode::Done)

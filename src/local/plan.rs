@@ -9,7 +9,7 @@ use super::output::Output;
 use crate::complaint::Complaint;
 use crate::recorder::browser::Login;
 use crate::session::name::TaskId;
-use crate::session::request::{Codec, Delivery, Format, HlsKey, PageUrl, PictureSize, Request};
+use crate::session::request::{Codec, Delivery, Destination, Format, HlsKey, PageUrl, PictureSize, Request};
 
 /// A recording that can begin.
 #[derive(Debug)]
@@ -69,12 +69,13 @@ impl Plan {
             delivery: Delivery {
                 task_id,
                 format: output.format,
-                folder: output.folder,
+                destination: Destination::Folder { path: output.folder },
                 name: output.name,
                 segment_seconds: args.segment_seconds.unwrap_or_default(),
                 key,
                 thumbnail: args.thumbnail,
                 contact_sheet: args.contact_sheet,
+                callback: None,
                 remove_session,
             },
             session,

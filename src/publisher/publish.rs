@@ -14,7 +14,7 @@ use crate::media::matroska::ReadError;
 use crate::session::event::{PublishFailure, PublisherEvent, Video};
 use crate::session::fold::MediaPart;
 use crate::session::folder::{FolderError, PublisherRun, SessionDir};
-use crate::session::request::{Delivery, Format};
+use crate::session::request::{Delivery, Destination, Format};
 use crate::store::{FolderStore, Store};
 
 /// Makes the video of a session and brings it to its place. Journals `RunStarted` up to `Delivered`
@@ -74,7 +74,8 @@ fn make_and_deliver(
     let finished = match finish(&parts, &open, &session.output_folder(), &order, progress) {
         // The disk of the session is full, but the file may be meant for another one.
         Err(PublishError::DiskFull) => {
-            let folder = beside.insert(Beside::make(&delivery.folder)?);
+            let Destination::Folder { path } = &delivery.destination else { return Err(PublishError::DiskFull) };
+            let folder = beside.insert(Beside::make(path)?);
             finish(&parts, &open, &folder.0, &order, progress)?
         }
         other => other?,
@@ -85,7 +86,11 @@ fn make_and_deliver(
     }
     // Also looks whether a newer run has taken over: it would deliver the same names.
     run.append(PublisherEvent::UploadStarted)?;
-    let store = FolderStore::new(&delivery.folder);
+    let store = FolderStore::new(match &delivery.destination {
+        Destination::Folder { path } => path.clone(),
+        // Moving a file onto itself changes nothing: it is there.
+        Destination::Session => session.output_folder(),
+    });
     deliver(&finished, &store, progress).map(|video| vec![video])
 }
 

@@ -194,11 +194,16 @@ pub enum RecorderEvent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Video {
+    /// The name of the file that a player opens.
     pub filename: String,
+    /// The size of all its files, in bytes.
     pub size_bytes: u64,
+    /// The length of the video, in seconds.
     pub duration_seconds: f64,
+    /// Where it can be had from, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Its id in VOD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_id: Option<String>,
 }

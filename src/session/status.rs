@@ -60,39 +60,51 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusResult {
+    /// What failed, in the Action API's words; absent: nothing did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
+    /// What failed, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
+    /// The finished videos: one, or none when nothing was recorded or it could not be delivered.
     pub videos: Vec<Video>,
 }
 
-/// Pauses or gaps.
+/// Pauses or gaps: all are counted, some are listed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Listing<T> {
+    /// How many there were in all.
     pub count: usize,
+    /// How long they were in all.
     pub total_seconds: f64,
     /// Whether `items` lacks the older ones.
     pub truncated: bool,
+    /// Each of them, in their order.
     pub items: Vec<T>,
 }
 
+/// A pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PauseItem {
-    /// Where in the video.
+    /// Where in the video it began, in seconds.
     pub at_seconds: f64,
+    /// How long it was, in seconds.
     pub seconds: f64,
+    /// Who wanted it: intent (kubectl, the gateway, ctl), page, keyboard, limit or recorder.
     pub by: By,
 }
 
+/// A stretch that is missing from the video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GapItem {
-    /// Where in the video.
+    /// Where in the video it is, in seconds.
     pub at_seconds: f64,
+    /// How much is missing, in seconds.
     pub lost_seconds: f64,
+    /// What caused it.
     pub cause: GapCause,
 }
 
@@ -102,7 +114,7 @@ pub struct GapItem {
 pub struct Content {
     /// Changed pictures that could not be kept, of all changed pictures; 0..=1.
     pub dropped_frame_share: f64,
-    /// The longest time between two pictures of a changing page.
+    /// The longest time between two pictures of a changing page, in seconds.
     pub longest_freeze_seconds: f64,
 }
 

@@ -9,7 +9,7 @@ use panorec::session::fold::Phase;
 use panorec::session::folder::{PublisherRun, RecorderRun, SessionDir};
 use panorec::session::intent::{By, IntentState};
 use panorec::session::name::{PartName, TaskId};
-use panorec::session::request::{Delivery, Format, PageUrl, Request, SegmentDuration};
+use panorec::session::request::{Delivery, Destination, Format, PageUrl, Request, SegmentDuration};
 
 use crate::{PAGE, Place, says};
 
@@ -17,12 +17,13 @@ fn session(place: &Place) -> SessionDir {
     let delivery = Delivery {
         task_id: TaskId::random(),
         format: Format::Mp4,
-        folder: place.path().to_owned(),
+        destination: Destination::Folder { path: place.path().to_owned() },
         name: "lesson".parse().unwrap(),
         segment_seconds: SegmentDuration::default(),
         key: None,
         thumbnail: false,
         contact_sheet: false,
+        callback: None,
         remove_session: false,
     };
     let request = Request::new(PageUrl::parse(PAGE).unwrap());

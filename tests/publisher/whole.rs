@@ -13,7 +13,7 @@ use panorec::session::fold::Phase;
 use panorec::session::folder::{PublisherRun, RecorderRun, SessionDir};
 use panorec::session::intent::By;
 use panorec::session::name::{PartName, TaskId};
-use panorec::session::request::{Delivery, Format, HlsKey, PageUrl, Request, SegmentDuration};
+use panorec::session::request::{Delivery, Destination, Format, HlsKey, PageUrl, Request, SegmentDuration};
 
 struct World {
     folder: tempfile::TempDir,
@@ -24,18 +24,20 @@ struct World {
 impl World {
     fn new(change: impl FnOnce(&mut Delivery, &Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let delivered = folder.path().join("delivered");
+        fs::create_dir(&delivered).unwrap();
         let mut delivery = Delivery {
             task_id: TaskId::random(),
             format: Format::Mp4,
-            folder: folder.path().join("delivered"),
+            destination: Destination::Folder { path: delivered },
             name: "lesson 1".parse().unwrap(),
             segment_seconds: SegmentDuration::new(2).unwrap(),
             key: None,
             thumbnail: false,
             contact_sheet: false,
+            callback: None,
             remove_session: false,
         };
-        fs::create_dir(&delivery.folder).unwrap();
         change(&mut delivery, folder.path());
         let request = Request::new(PageUrl::parse("https://school.example/").unwrap());
         let session = SessionDir::create(&folder.path().join("session"), &request, &delivery).unwrap();
@@ -66,7 +68,11 @@ impl World {
     }
 
     fn delivered(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(&self.delivery.folder).unwrap();
+        let folder = match &self.delivery.destination {
+            Destination::Folder { path } => path.clone(),
+            Destination::Session => self.session.output_folder(),
+        };
+        let entries = fs::read_dir(folder).unwrap();
         let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files
@@ -139,13 +145,13 @@ fn hls_is_delivered_with_its_playlist_and_without_its_key() {
 fn what_fails_is_journaled_and_can_be_done_again() {
     let mut world = World::new(|_, _| {});
     world.record(0, grid(1.0), whole, true);
-    let right = world.delivery.folder.clone();
-    world.delivery.folder = world.folder.path().join("gone");
+    let gone = Destination::Folder { path: world.folder.path().join("gone") };
+    let right = std::mem::replace(&mut world.delivery.destination, gone);
     let error = world.publish().unwrap_err();
     assert!(matches!(error, PublishError::Store(_)), "{error}");
     let failure = world.session.folded().unwrap().published.failure.unwrap();
     assert_eq!(failure.0, PublishFailure::Delivery);
-    world.delivery.folder = right;
+    world.delivery.destination = right;
     world.publish().unwrap();
     assert_eq!(world.session.folded().unwrap().published.failure, None);
 }

@@ -14,7 +14,7 @@ use panorec::session::folder::{FolderError, PublisherRun, RecorderRun, Saying, S
 use panorec::session::history::{History, RunLog};
 use panorec::session::intent::{By, IntentState};
 use panorec::session::name::{PartName, RunNumber, TaskId};
-use panorec::session::request::{Delivery, Format, PageUrl, Request, SegmentDuration};
+use panorec::session::request::{Delivery, Destination, Format, PageUrl, Request, SegmentDuration};
 
 use crate::world::{play_unfinished, steps};
 
@@ -26,12 +26,13 @@ pub fn delivery() -> Delivery {
     Delivery {
         task_id: TaskId::random(),
         format: Format::Mp4,
-        folder: "/nowhere".into(),
+        destination: Destination::Folder { path: "/nowhere".into() },
         name: "lesson".parse().unwrap(),
         segment_seconds: SegmentDuration::default(),
         key: None,
         thumbnail: false,
         contact_sheet: false,
+        callback: None,
         remove_session: true,
     }
 }

@@ -1,8 +1,10 @@
 //! Numbers with their bounds.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A value is out of its bounds.
@@ -60,6 +62,20 @@ macro_rules! bounded {
             fn from_str(text: &str) -> Result<$name, BadValue> {
                 let value = text.parse().map_err(|_| $name::refused(format!("{text:?}")))?;
                 $name::new(value)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "integer", "format": "int32", "minimum": $min, "maximum": $max })
             }
         }
 

@@ -17,8 +17,7 @@ use crate::session::name::TaskId;
 pub struct Delivery {
     pub task_id: TaskId,
     pub format: Format,
-    /// The folder that the finished files are put into; an absolute path.
-    pub folder: PathBuf,
+    pub destination: Destination,
     /// The name of the file without its extension: `<name>.mp4`, or `<name>.m3u8` and its
     /// segments.
     pub name: FileName,
@@ -28,8 +27,21 @@ pub struct Delivery {
     pub key: Option<HlsKey>,
     pub thumbnail: bool,
     pub contact_sheet: bool,
+    /// Where the result is posted once everything is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Url>,
     /// Remove the session folder once everything is delivered.
     pub remove_session: bool,
+}
+
+/// Where the finished files go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Destination {
+    /// A folder that is there already; an absolute path.
+    Folder { path: PathBuf },
+    /// They stay where they are made: in the session's `publisher/output`.
+    Session,
 }
 
 /// The kind of the finished file.

@@ -10,7 +10,7 @@ pub use bounds::{
     AudioBitrate, BadValue, Crf, FrameRate, KeyFrameInterval, MaxBitrate, MaxDuration, SegmentDuration, StartTimeout,
     VideoDuration,
 };
-pub use delivery::{BadDelivery, Delivery, FileName, Format, HlsIv, HlsKey};
+pub use delivery::{BadDelivery, Delivery, Destination, FileName, Format, HlsIv, HlsKey};
 pub use size::{PictureSize, Rounded};
 
 use std::fmt;

@@ -1,0 +1,14 @@
+//! The Recording resource of Kubernetes: its spec and status, its rules, and what a spec asks of a
+//! session. Called by the operator, the gateway and `panorec crd`.
+//! Never: talks to Kubernetes, or knows anything but the session.
+
+pub mod conditions;
+mod convert;
+mod definition;
+pub mod spec;
+mod status;
+
+pub use convert::{Asked, HLS_KEY_FILE, LOGIN_FILE, Origin, Rejection, ask};
+pub use definition::{definition, yaml};
+pub use spec::{Recording, RecordingSpec};
+pub use status::{RecorderStatus, RecordingStatus, duration_text, page_host};

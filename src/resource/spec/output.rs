@@ -1,0 +1,252 @@
+//! The finished video: its kind, its name, how it is encoded and where it goes.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::page::SecretRef;
+use crate::session::request::{
+    AudioBitrate, Codec, Crf, Format, KeyFrameInterval, MaxBitrate, Preset, SegmentDuration,
+};
+
+/// The finished video.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("!has(self.encryption) || self.format == 'HLS'")
+        .message("spec.output.encryption is for HLS only; set spec.output.format to HLS, or leave the encryption out")
+        .field_path(".encryption"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputSpec {
+    /// The kind of the video. MP4: one file. HLS: a playlist (.m3u8) and its segments.
+    #[serde(default)]
+    pub format: Format,
+
+    /// The folder (key prefix) in the destination, with '/' between its parts and without '..'; at most
+    /// 512 characters. Left out or empty: the Recording's name if that is a UUID, else
+    /// <namespace>/<name>-<8 digits of its UID>. Without effect with destination volume.
+    #[serde(default)]
+    #[schemars(length(max = 512))]
+    pub directory: String,
+
+    /// The file's name without its extension, at most 200 bytes, no '/'. Left out or empty: for MP4 the
+    /// time of the Recording's creation in Unix milliseconds, for HLS `playlist`.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    #[x_kube(
+        validation = ("self.matches('^([^./][^/]*)?$')",
+            "spec.output.name must be a file name: without '/', and not beginning with '.'"),
+    )]
+    pub name: String,
+
+    /// How the picture is encoded.
+    #[serde(default)]
+    pub video: VideoSpec,
+
+    /// How the sound is encoded.
+    #[serde(default)]
+    pub audio: AudioSpec,
+
+    /// HLS only: encrypts the segments by AES-128 (RFC 8216).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionSpec>,
+
+    /// HLS only: seconds of a segment, 1 to 600.
+    #[serde(default)]
+    pub segment_seconds: SegmentDuration,
+
+    /// Where the video goes. Left out: what the installation has as its default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<DestinationSpec>,
+}
+
+/// How the picture is encoded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoSpec {
+    /// The codec of the recording. An MP4 or HLS made of H264 is a copy, made in moments; one made of
+    /// VP8 or VP9 is transcoded at the end, to H.264.
+    #[serde(default)]
+    pub codec: Codec,
+
+    /// Constant rate factor: lower is better and larger. H264: 0 to 51, VP8 and VP9: 4 to 63. Left out:
+    /// 23 for H264, 20 for VP8, 32 for VP9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crf: Option<Crf>,
+
+    /// Kilobits a second that the picture takes at most, 50 to 200000.
+    #[serde(default)]
+    pub max_bitrate_kbps: MaxBitrate,
+
+    /// How hard the encoder tries, from ultrafast to medium: slower is smaller and takes more processor
+    /// time.
+    #[serde(default)]
+    pub preset: Preset,
+
+    /// Seconds between key frames at most, 1 to 30.
+    #[serde(default)]
+    pub key_frame_interval_seconds: KeyFrameInterval,
+}
+
+/// How the sound is encoded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioSpec {
+    /// The codec of the sound in the finished video.
+    #[serde(default)]
+    pub codec: AudioCodec,
+
+    /// Kilobits a second of the sound, 32 to 512.
+    #[serde(default)]
+    pub bitrate_kbps: AudioBitrate,
+}
+
+/// The codec of the sound in the finished video.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AudioCodec {
+    #[default]
+    #[serde(rename = "AAC")]
+    Aac,
+}
+
+/// AES-128 of HLS segments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = ("has(self.key) != has(self.keySecretRef)",
+        "spec.output.encryption needs exactly one of key and keySecretRef"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EncryptionSpec {
+    /// The key itself: 32 hexadecimal digits. Whoever may read the Recording can read it; keySecretRef
+    /// keeps it from them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    #[x_kube(
+        validation = ("self.matches('^[0-9a-fA-F]{32}$')",
+            "spec.output.encryption.key must be 32 hexadecimal digits (16 bytes), as from `openssl rand -hex 16`"),
+    )]
+    pub key: Option<String>,
+
+    /// The Secret in this namespace whose key `panorec-hls.key` holds the key: 16 bytes, or 32
+    /// hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_secret_ref: Option<SecretRef>,
+
+    /// Where players get the key; written into the playlist. At most 8192 characters.
+    #[serde(rename = "keyURL")]
+    #[schemars(length(min = 1, max = 8192))]
+    pub key_url: String,
+
+    /// The initialization vector: 32 hexadecimal digits. Left out: each segment's sequence number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    #[x_kube(
+        validation = ("self.matches('^(0[xX])?[0-9a-fA-F]{32}$')",
+            "spec.output.encryption.iv must be 32 hexadecimal digits (16 bytes)"),
+    )]
+    pub iv: Option<String>,
+}
+
+/// Where the video goes: exactly one of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = ("[has(self.s3), has(self.vod), has(self.volume)].filter(given, given).size() == 1",
+        "spec.output.destination needs exactly one of s3, vod and volume"),
+)]
+pub struct DestinationSpec {
+    /// An object store with the S3 interface. Not part of this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3Spec>,
+
+    /// Tencent Cloud VOD. Not part of this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vod: Option<VodSpec>,
+
+    /// The volume that the recording lies on: the video stays there, in
+    /// <namespace>/<name>/<uid>/publisher/output/.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeSpec>,
+}
+
+/// The volume that the recording lies on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VolumeSpec {}
+
+/// An object store with the S3 interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct S3Spec {
+    /// The bucket.
+    #[schemars(length(min = 1, max = 255))]
+    pub bucket: String,
+
+    /// The region, such as us-east-1 or ap-shanghai.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub region: Option<String>,
+
+    /// The store's address when it is not the region's own: an http or https URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub endpoint: Option<String>,
+
+    /// The host under which people get the files, for the URL in the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub public_domain: Option<String>,
+
+    /// The Secret in this namespace whose key `panorec-s3.json` holds the credentials. Left out: the
+    /// installation's, for its own endpoint and the buckets it allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretRef>,
+}
+
+/// Tencent Cloud VOD.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VodSpec {
+    /// The VOD application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 9007199254740991i64))]
+    pub sub_app_id: Option<u64>,
+
+    /// The name of the media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub media_name: Option<String>,
+
+    /// When the media is deleted, in ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub expire_time: Option<String>,
+
+    /// The region that the media is stored in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub storage_region: Option<String>,
+
+    /// The class (category) of the media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 9007199254740991i64))]
+    pub class_id: Option<u64>,
+
+    /// A text that VOD gives back in its upload callback, at most 250 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 250))]
+    pub source_context: Option<String>,
+
+    /// The task flow that VOD starts after the upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub procedure: Option<String>,
+
+    /// A text that VOD gives back in the task flow's callback, at most 1000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub session_context: Option<String>,
+
+    /// The Secret in this namespace whose key `panorec-vod.json` holds the credentials. Left out: the
+    /// installation's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretRef>,
+}

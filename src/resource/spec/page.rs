@@ -1,0 +1,68 @@
+//! How the page is opened, where the recording is kept meanwhile, and who is told of its end.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the page is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PageSpec {
+    /// The User-Agent that Chrome gives instead of its own: one line of at most 1024 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub user_agent: Option<String>,
+
+    /// A title for the page's window instead of its own: one line of at most 1024 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub title: Option<String>,
+
+    /// The Secret in this namespace whose key `panorec-login.json` holds the login state for the page:
+    /// cookies, headers and local storage. Chrome gets to see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_secret_ref: Option<SecretRef>,
+}
+
+/// A Secret in the Recording's namespace. Its keys have fixed names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct SecretRef {
+    /// The Secret's name.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(
+        validation = ("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "the name of a Secret must consist of a-z, 0-9, '-' and '.', with a letter or digit at both ends"),
+    )]
+    pub name: String,
+}
+
+/// Where the recording is kept until its video is finished.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Intermediate {
+    /// Volume: in the recording's folder on the installation's shared volume.
+    /// Bucket: in an object store; not part of this version.
+    #[serde(default, rename = "type")]
+    pub kind: IntermediateType,
+}
+
+/// Where the recording is kept until its video is finished.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum IntermediateType {
+    #[default]
+    Volume,
+    Bucket,
+}
+
+/// Who is told of the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct Callback {
+    /// Where the result is posted as JSON once the recording has ended, well or not: an http or https
+    /// URL of at most 8192 characters. Five tries of 2 s each, any 2xx is success. When all fail, the
+    /// Recording is finished nevertheless, with status.result.errorCode CallbackFailed.
+    #[schemars(length(min = 1, max = 8192))]
+    #[x_kube(
+        validation = ("self.matches('^[hH][tT][tT][pP][sS]?://[^/?#]')",
+            "spec.callback.url must be a full URL that begins with http:// or https://"),
+    )]
+    pub url: String,
+}
