@@ -171,13 +171,7 @@ pub enum Standing {
 
 /// Sets the four conditions that sum up, as one. kstatus reads Reconciling and Stalled first, then
 /// Ready (sigs.k8s.io/cli-utils, pkg/kstatus).
-pub fn summary(
-    conditions: &mut Vec<Condition>,
-    standing: Standing,
-    reason: Reason,
-    message: &str,
-    observed: Observed,
-) {
+pub fn summary(conditions: &mut Vec<Condition>, standing: Standing, reason: Reason, message: &str, observed: Observed) {
     use Truth::{False, True, Unknown};
     let (ready, reconciling, stalled, succeeded) = match standing {
         Standing::Running => (False, True, False, Unknown),

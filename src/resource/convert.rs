@@ -162,12 +162,7 @@ fn hls_key(encryption: &EncryptionSpec) -> Result<HlsKey, Rejection> {
     Ok(HlsKey {
         file: file.into(),
         url: web_url("spec.output.encryption.keyURL", &encryption.key_url)?,
-        iv: encryption
-            .iv
-            .as_deref()
-            .map(str::parse)
-            .transpose()
-            .map_err(reject("spec.output.encryption.iv"))?,
+        iv: encryption.iv.as_deref().map(str::parse).transpose().map_err(reject("spec.output.encryption.iv"))?,
     })
 }
 

@@ -31,8 +31,13 @@ pub fn yaml() -> Result<String, serde_saphyr::SerializeError> {
     Ok(format!("{HEAD}{}", serde_saphyr::to_string(&definition())?))
 }
 
-/// Takes out the formats that the API server warns of (Rust's unsigned numbers); the bounds stay.
+/// Takes out the formats that the API server warns of (Rust's unsigned numbers; the bounds stay), and
+/// the line ends of the source from descriptions, for `kubectl explain` breaks lines itself.
 fn tidy(schema: &mut JSONSchemaProps) {
+    if let Some(description) = &mut schema.description {
+        let paragraphs: Vec<_> = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        *description = paragraphs.join("\n\n");
+    }
     if schema.format.as_deref().is_some_and(|format| format.starts_with("uint")) {
         schema.format = None;
     }

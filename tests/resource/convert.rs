@@ -74,9 +74,7 @@ fn a_key_of_a_secret_is_a_file_of_the_publisher() {
 
 #[test]
 fn what_cannot_be_followed_is_named() {
-    let encryption = |url: &str, iv: &str| {
-        json!({ "format": "HLS", "encryption": { "keyURL": url, "keySecretRef": { "name": "k" }, "iv": iv } })
-    };
+    let encryption = |url: &str, iv: &str| json!({ "format": "HLS", "encryption": { "keyURL": url, "keySecretRef": { "name": "k" }, "iv": iv } });
     let iv = "00112233445566778899aabbccddeeff";
     for (path, value, field, says) in [
         ("url", json!("https://school.example:99999/"), "spec.url", "cannot be read"),

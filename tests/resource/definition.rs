@@ -25,7 +25,10 @@ fn check_fields(path: &str, schema: &Value) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
         assert!(field["description"].as_str().is_some_and(|text| text.len() > 8), "{path} is not described");
-        if path.starts_with(".spec") && field["type"] == "string" && field["enum"].is_null() && field["format"].is_null()
+        if path.starts_with(".spec")
+            && field["type"] == "string"
+            && field["enum"].is_null()
+            && field["format"].is_null()
         {
             assert!(field["maxLength"].is_u64(), "{path} has no maxLength");
         }
