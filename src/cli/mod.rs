@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use crate::complaint::Complaint;
 use crate::local::{self, LocalCommand};
+use crate::operator::{self, OperatorArgs};
 use crate::resource;
 use crate::session::exit::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
 Example:
   panorec crd | kubectl apply --server-side -f -")]
     Crd,
+    /// Make recordings of a Kubernetes cluster: one Job for each Recording
+    Operator(Box<OperatorArgs>),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -76,6 +79,7 @@ fn run(command: Command) -> Result<ExitCode, Complaint> {
             std::io::stdout().write_all(yaml.as_bytes()).map_err(Complaint::internal)?;
             Ok(ExitCode::Done)
         }
+        Command::Operator(args) => on_threads(operator::operator(*args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panorec", &mut std::io::stdout());
             Ok(ExitCode::Done)

@@ -17,6 +17,8 @@ mod watch;
 
 use clap::Subcommand;
 
+pub(crate) use plan::state_folder;
+
 pub use cli::{CtlArgs, PublishArgs, RecordArgs, ResumeArgs};
 
 use crate::complaint::Complaint;

@@ -130,7 +130,7 @@ fn login_file(file: &Path) -> Result<PathBuf, Complaint> {
 }
 
 /// Where sessions live when nobody says where: the user's state folder (XDG base directories).
-fn state_folder() -> Result<PathBuf, Complaint> {
+pub(crate) fn state_folder() -> Result<PathBuf, Complaint> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_STATE_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".local/state")))

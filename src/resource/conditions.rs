@@ -71,6 +71,8 @@ words! {
         ClaimMissing: "The volume claim for session folders is not there.",
         ImageMissing: "The image cannot be pulled.",
         SeccompProfileMissing: "The node does not have the seccomp profile that Chrome's sandbox needs.",
+        PodRefused: "The node cannot start a container of the pod; the message says why.",
+        JobRefused: "The Job may not be made: a quota, a policy, a namespace that is being removed.",
         Unschedulable: "No node has room for the pod.",
         PodStarting: "The pod has a node and its containers start.",
         PodRunning: "The pod runs.",

@@ -48,6 +48,27 @@ impl ExitCode {
     }
 }
 
+impl ExitCode {
+    /// All codes.
+    pub const ALL: [ExitCode; 10] = [
+        ExitCode::Done,
+        ExitCode::Internal,
+        ExitCode::Usage,
+        ExitCode::PageNotLoaded,
+        ExitCode::NothingRecorded,
+        ExitCode::FinishingFailed,
+        ExitCode::DeliveryFailed,
+        ExitCode::NoSandbox,
+        ExitCode::Interrupted,
+        ExitCode::NoStartSignal,
+    ];
+
+    /// The code that this number means, as a container's state has it.
+    pub fn from_number(number: i32) -> Option<ExitCode> {
+        ExitCode::ALL.into_iter().find(|code| *code as i32 == number)
+    }
+}
+
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         std::process::ExitCode::from(code as u8)

@@ -250,3 +250,10 @@ pub struct VodSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretRef>,
 }
+
+impl DestinationSpec {
+    /// Leaves the video on the volume.
+    pub fn volume() -> DestinationSpec {
+        DestinationSpec { volume: Some(VolumeSpec {}), ..DestinationSpec::default() }
+    }
+}

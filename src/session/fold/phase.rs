@@ -23,6 +23,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All phases, in the order of their ranks.
+    pub const ALL: [Phase; 8] = [
+        Phase::Normal,
+        Phase::Recording,
+        Phase::Paused,
+        Phase::Canceled,
+        Phase::Transcode,
+        Phase::Upload,
+        Phase::Callback,
+        Phase::Finished,
+    ];
+
     /// The order of phases; recording and paused have the same rank.
     pub fn rank(self) -> u8 {
         match self {

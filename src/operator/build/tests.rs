@@ -1,0 +1,170 @@
+//! What a pod may see, and what it must not.
+
+use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use super::{Kind, NeedsOverride, Order, Secrets, disruption_budget, job};
+use crate::operator::settings::PodSettings;
+use crate::session::intent::Intent;
+use crate::session::request::{Delivery, PageUrl, Request};
+
+const UID: &str = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
+
+fn with_order<R>(kind: Kind<'_>, check: impl FnOnce(Order<'_>) -> R) -> R {
+    let request = Request::new(PageUrl::parse("https://school.example/lesson").unwrap());
+    let delivery: Delivery = serde_json::from_value(serde_json::json!({
+        "taskId": "lesson", "format": "MP4", "destination": "session", "name": "1", "segmentSeconds": 30,
+        "thumbnail": false, "contactSheet": false, "removeSession": false
+    }))
+    .unwrap();
+    let settings = PodSettings::for_tests();
+    check(Order {
+        namespace: "school",
+        name: "lesson",
+        uid: UID,
+        owner: OwnerReference::default(),
+        generation: 1,
+        request: &request,
+        delivery: &delivery,
+        intent: &Intent::default(),
+        secrets: Secrets { login: Some("login"), hls_key: Some("key"), hls_key_text: None },
+        kind,
+        token_digest: "digest",
+        queue_name: None,
+        settings: &settings,
+    })
+}
+
+fn pod(kind: Kind<'_>) -> PodSpec {
+    with_order(kind, |order| job(&order).spec.unwrap().template.spec.unwrap())
+}
+
+fn containers(pod: &PodSpec) -> impl Iterator<Item = &Container> {
+    pod.init_containers.iter().flatten().chain(&pod.containers)
+}
+
+fn named<'a>(pod: &'a PodSpec, name: &str) -> &'a Container {
+    containers(pod).find(|container| container.name == name).unwrap()
+}
+
+fn mounts(container: &Container) -> Vec<(String, Option<String>, bool)> {
+    container
+        .volume_mounts
+        .iter()
+        .flatten()
+        .map(|mount| (mount.mount_path.clone(), mount.sub_path.clone(), mount.read_only == Some(true)))
+        .collect()
+}
+
+#[test]
+fn each_container_sees_its_halves_and_no_more() {
+    let pod = pod(Kind::Record);
+    let half =
+        |half: &str, read_only| (format!("/session/{half}"), Some(format!("school/lesson/{UID}/{half}")), read_only);
+    let sessions = |name: &str| -> Vec<_> {
+        mounts(named(&pod, name)).into_iter().filter(|(path, ..)| path.starts_with("/session")).collect()
+    };
+    assert_eq!(sessions("recorder"), [half("recorder", false)]);
+    assert_eq!(sessions("publisher"), [half("recorder", true), half("publisher", false)]);
+    assert_eq!(sessions("await"), [half("recorder", true), half("publisher", true)]);
+    for name in ["recorder", "publisher", "await"] {
+        assert!(!mounts(named(&pod, name)).iter().any(|(path, ..)| path == "/claim"), "{name}");
+    }
+}
+
+#[test]
+fn nothing_of_the_publisher_reaches_chrome() {
+    let pod = pod(Kind::Record);
+    let recorder = named(&pod, "recorder");
+    let names: Vec<_> = recorder.env.iter().flatten().map(|env| env.name.as_str()).collect();
+    for secret in ["PANOREC_DELIVERY", "PANOREC_TOKEN_SHA256", "PANOREC_HLS_KEY"] {
+        assert!(!names.contains(&secret), "{secret}");
+    }
+    assert!(!mounts(recorder).iter().any(|(path, ..)| path.contains("hls")));
+    assert!(!mounts(named(&pod, "publisher")).iter().any(|(path, ..)| path.contains("login")));
+    assert_eq!(pod.automount_service_account_token, Some(false));
+    assert_eq!(pod.enable_service_links, Some(false));
+}
+
+#[test]
+fn the_pod_is_restricted_and_its_children_are_bounded() {
+    let pod = pod(Kind::Record);
+    for container in containers(&pod) {
+        let context = container.security_context.as_ref().unwrap();
+        assert_eq!(context.allow_privilege_escalation, Some(false), "{}", container.name);
+        assert_eq!(context.read_only_root_filesystem, Some(true));
+        assert_eq!(context.capabilities.as_ref().unwrap().drop, Some(vec!["ALL".to_owned()]));
+        let limits = container.resources.as_ref().unwrap().limits.as_ref().unwrap();
+        assert!(limits.contains_key("memory") && !limits.contains_key("cpu"));
+    }
+    for volume in pod.volumes.iter().flatten() {
+        if let Some(empty) = &volume.empty_dir {
+            assert!(empty.size_limit.is_some(), "{}", volume.name);
+        }
+    }
+    let sidecars = ["recorder", "publisher"].map(|name| named(&pod, name).restart_policy.clone());
+    assert_eq!(sidecars, [Some("Always".to_owned()), Some("Always".to_owned())]);
+}
+
+#[test]
+fn a_pod_that_only_publishes_has_no_chrome_and_no_login() {
+    let pod = pod(Kind::Republish("again"));
+    assert!(!containers(&pod).any(|container| container.name == "recorder"));
+    assert!(!pod.volumes.iter().flatten().any(|volume| volume.name == "login"));
+    for name in ["publisher", "await"] {
+        let env = named(&pod, name).env.iter().flatten().find(|env| env.name == "PANOREC_REPUBLISH").cloned();
+        assert_eq!(env.unwrap().value.as_deref(), Some("again"));
+    }
+}
+
+#[test]
+fn only_what_another_try_can_mend_is_tried_again() {
+    with_order(Kind::Record, |order| {
+        let spec = job(&order).spec.unwrap();
+        let rules = spec.pod_failure_policy.unwrap().rules;
+        let codes = |action: &str| -> Vec<i32> {
+            rules
+                .iter()
+                .filter(|rule| rule.action == action)
+                .filter_map(|rule| rule.on_exit_codes.as_ref())
+                .flat_map(|codes| {
+                    assert_eq!(codes.container_name.as_deref(), Some("await"));
+                    codes.values.clone()
+                })
+                .collect()
+        };
+        assert_eq!(codes("Ignore"), [8]);
+        assert_eq!(codes("FailJob"), [2, 3, 4, 5, 6, 7, 9]);
+        assert_eq!(spec.pod_replacement_policy.as_deref(), Some("Failed"));
+        assert_eq!((spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished), (None, None, None));
+        let selected = disruption_budget(&order).spec.unwrap().selector.unwrap().match_labels.unwrap();
+        let labels = spec.template.metadata.unwrap().labels.unwrap();
+        assert!(selected.iter().all(|(key, value)| labels.get(key) == Some(value)));
+    });
+}
+
+#[test]
+fn a_queue_of_kueue_reaches_the_job_and_holds_it() {
+    with_order(Kind::Record, |mut order| {
+        order.queue_name = Some("lessons");
+        let job = job(&order);
+        assert_eq!(job.metadata.labels.unwrap()["kueue.x-k8s.io/queue-name"], "lessons");
+        assert_eq!(job.spec.unwrap().suspend, Some(true));
+    });
+}
+
+#[test]
+fn larger_pictures_need_more() {
+    let needs = |width, height| {
+        let mut request = Request::new(PageUrl::parse("https://school.example/").unwrap());
+        request.size = crate::session::request::PictureSize::rounded_up_to_even(width, height).unwrap().size;
+        super::needs::Needs::of(&request, NeedsOverride::default())
+    };
+    let (small, large) = (needs(640, 360), needs(1920, 1080));
+    assert!(small.cpu_millis < large.cpu_millis && small.memory_mib < large.memory_mib);
+    assert!(large.memory_mib < large.memory_limit_mib);
+    let request = Request::new(PageUrl::parse("https://school.example/").unwrap());
+    let own = NeedsOverride { cpu_millis: Some(2_000), memory_mib: Some(4_096), memory_limit_mib: Some(1_024) };
+    let needs = super::needs::Needs::of(&request, own);
+    assert_eq!((needs.cpu_millis, needs.memory_mib, needs.memory_limit_mib), (2_000, 4_096, 4_096));
+}

@@ -1,0 +1,63 @@
+//! The cluster that the tests were given, by kubectl.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A variable that `make test-cluster` sets.
+pub fn given(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run these tests by `make test-cluster`"))
+}
+
+/// The address of this machine as pods see it.
+pub fn pages_host() -> String {
+    given("PANOREC_TEST_HOST")
+}
+
+/// Runs kubectl, and panics with what it says when it fails.
+pub fn kubectl<S: AsRef<OsStr>>(args: &[S]) -> String {
+    let output = kubectl_may_fail(args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl {:?}: {said}", args.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    String::from_utf8(output.stdout).expect("text")
+}
+
+pub fn kubectl_may_fail<S: AsRef<OsStr>>(args: &[S]) -> Output {
+    Command::new("kubectl").args(args).stdin(Stdio::null()).output().expect("kubectl starts")
+}
+
+/// Applies objects; what kubectl says where it refuses.
+pub fn apply(objects: &Value) -> Result<(), String> {
+    let mut child = Command::new("kubectl")
+        .args(["apply", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("kubectl starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(objects.to_string().as_bytes()).expect("kubectl reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("kubectl ends");
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// Applies manifests.
+pub fn apply_text(text: &str) {
+    let mut child =
+        Command::new("kubectl").args(["apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("kubectl starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(text.as_bytes()).expect("kubectl reads");
+    drop(stdin);
+    assert!(child.wait().expect("kubectl ends").success(), "the manifests are refused: see above");
+}
+
+/// Reads objects as JSON.
+pub fn get<S: AsRef<OsStr>>(args: &[S]) -> Value {
+    let mut all: Vec<&OsStr> = vec!["get".as_ref()];
+    all.extend(args.iter().map(AsRef::as_ref));
+    all.extend(["-o", "json"].map(OsStr::new));
+    serde_json::from_str(&kubectl(&all)).expect("JSON")
+}

@@ -1,0 +1,107 @@
+//! An operator as a process of this machine, for one namespace.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Space, wait};
+use crate::media::Scratch;
+
+/// Killed when dropped.
+pub struct Operator {
+    child: Option<Child>,
+    args: Vec<String>,
+    scratch: Scratch,
+    starts: u32,
+}
+
+impl Operator {
+    /// Starts one, and waits until it has looked at everything once.
+    pub fn start(space: &Space, args: &[&str]) -> Operator {
+        let own = ["operator", "--image-pull-policy", "IfNotPresent", "--namespace", &space.name];
+        let own = own.iter().chain(&["--listen", "127.0.0.1:0", "--identity", "one", "--reach", "proxy"]);
+        let scratch = Scratch::new();
+        let key = scratch.join("token.key");
+        std::fs::write(&key, "0123456789abcdef0123456789abcdef").expect("a key");
+        let mut all: Vec<String> = own.chain(args).map(|arg| (*arg).to_owned()).collect();
+        all.extend(["--token-key-file".to_owned(), key.display().to_string()]);
+        std::fs::write(scratch.join("kubeconfig"), account(space)).expect("a kubeconfig");
+        let mut operator = Operator { child: None, args: all, scratch, starts: 0 };
+        operator.begin();
+        operator
+    }
+
+    /// Starts it, again.
+    pub fn begin(&mut self) {
+        self.starts += 1;
+        let log = File::create(self.log()).expect("a log");
+        let child = Command::new(env!("CARGO_BIN_EXE_panorec"))
+            .args(&self.args)
+            .env("KUBECONFIG", self.scratch.join("kubeconfig"))
+            .env("PANOREC_IMAGE", super::cluster::given("PANOREC_TEST_IMAGE"))
+            .env("PANOREC_LOG", "panorec=debug,kube=info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the operator starts");
+        self.child = Some(child);
+    }
+
+    /// Waits until it leads.
+    pub fn leads(&mut self) {
+        let log = self.log();
+        wait("the operator to lead", Duration::from_secs(60), || {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            if let Some(ended) = self.child.as_mut().and_then(|child| child.try_wait().expect("a child")) {
+                panic!("the operator ended with {ended}: {said}");
+            }
+            said.contains("\"leads\"").then_some(())
+        });
+    }
+
+    fn log(&self) -> PathBuf {
+        self.scratch.join(&format!("operator-{}.log", self.starts))
+    }
+
+    /// Kills it as the kernel would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("killed");
+            child.wait().expect("it ends");
+        }
+    }
+
+    /// Whether it is still there.
+    pub fn lives(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().expect("a child").is_none())
+    }
+}
+
+/// The operator's own account in this namespace, with the rights of the manifests and no others.
+fn account(space: &Space) -> String {
+    let manifest = include_str!("../manifests/namespaced.yaml").replace("NAMESPACE", &space.name);
+    super::cluster::apply_text(&manifest);
+    let token = space.kubectl(&["create", "token", "panorec-operator", "--duration=4h"]);
+    let text = super::kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]);
+    let mut config: Value = serde_json::from_str(&text).expect("JSON");
+    config["users"][0]["user"] = json!({ "token": token.trim() });
+    config.to_string()
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let said = std::fs::read_to_string(self.log()).unwrap_or_default();
+            let lines: Vec<&str> = said.lines().collect();
+            println!("the operator said at last:");
+            for line in &lines[lines.len().saturating_sub(60)..] {
+                println!("  {line}");
+            }
+        }
+    }
+}
