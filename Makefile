@@ -22,7 +22,7 @@ test: setup ## all set-up, then every test
 
 test-style: ## formatting and clippy
 	@cargo fmt --check
-	@cargo clippy --locked --all-targets --test media -- -D warnings
+	@cargo clippy --locked --all-targets --test media --test api -- -D warnings
 
 test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked

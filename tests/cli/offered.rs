@@ -57,3 +57,10 @@ fn completions_know_the_subcommands() {
         }
     }
 }
+
+#[test]
+fn crd_prints_the_definition_that_is_committed() {
+    let output = Place::new().panorec(&["crd"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout == include_bytes!("../../crds/recording.yaml"));
+}

@@ -142,6 +142,29 @@ fn hls_is_delivered_with_its_playlist_and_without_its_key() {
 }
 
 #[test]
+fn files_that_stay_in_the_session_are_there_and_nothing_else() {
+    for (format, entry) in [(Format::Mp4, "lesson.mp4"), (Format::Hls, "lesson.m3u8")] {
+        let world = World::new(|delivery, _| {
+            delivery.format = format;
+            // FFmpeg reads no escaped name from a disk.
+            delivery.name = "lesson".parse().unwrap();
+            delivery.destination = Destination::Session;
+        });
+        world.record(0, grid(5.0), whole, true);
+        let videos = world.publish().unwrap();
+        let files = world.delivered();
+        assert!(files[0].starts_with(world.session.path()));
+        assert_eq!((videos[0].filename.as_str(), &videos[0].url), (entry, &None));
+        let sum: u64 = files.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+        assert_eq!(videos[0].size_bytes, sum);
+        assert_decodes_silently(&files[0].with_file_name(entry));
+        // Once more, the same files are there.
+        assert_eq!(world.publish().unwrap()[0].size_bytes, sum);
+        assert_eq!(world.delivered(), files);
+    }
+}
+
+#[test]
 fn what_fails_is_journaled_and_can_be_done_again() {
     let mut world = World::new(|_, _| {});
     world.record(0, grid(1.0), whole, true);

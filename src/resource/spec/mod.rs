@@ -32,18 +32,15 @@ use crate::session::request::{FrameRate, MaxDuration, PauseMode, Start, StartTim
     status = "RecordingStatus",
     derive = "PartialEq",
     doc = "Records a web page, as a person would see and hear it, into one video.",
-    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(
-        name = "Duration",
-        type_ = "string",
-        json_path = ".status.duration",
-        description = "Length of the video so far, as of the last change of the status"
-    ),
-    printcolumn(name = "Page", type_ = "string", json_path = ".status.page", description = "Host of the page"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Node", type_ = "string", json_path = ".status.recorder.nodeName", priority = 1),
-    printcolumn(name = "Gaps", type_ = "integer", json_path = ".status.gaps.count", priority = 1),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1)
+    printcolumn = r#"{"name": "Phase", "type": "string", "jsonPath": ".status.phase"}"#,
+    printcolumn = r#"{"name": "Duration", "type": "string", "jsonPath": ".status.duration",
+        "description": "Length of the video so far, as of the last change of the status"}"#,
+    printcolumn = r#"{"name": "Page", "type": "string", "jsonPath": ".status.page",
+        "description": "Host of the page"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Node", "type": "string", "jsonPath": ".status.recorder.nodeName", "priority": 1}"#,
+    printcolumn = r#"{"name": "Gaps", "type": "integer", "jsonPath": ".status.gaps.count", "priority": 1}"#,
+    printcolumn = r#"{"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1}"#
 )]
 #[x_kube(validation = fixed_if_given("callback"))]
 #[serde(rename_all = "camelCase")]
