@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::event::{DisplayKind, Failure, GapCause, PublishFailure, Video};
+pub use super::event::Video;
+use super::event::{DisplayKind, Failure, GapCause, PublishFailure};
 use super::fold::{Folded, Gap, Pause, Phase, Warnings};
 use super::intent::By;
 use super::name::TaskId;
@@ -54,6 +55,9 @@ pub struct Report {
     pub status: Status,
     #[serde(default)]
     pub warnings: Warnings,
+    /// Which request to publish again this answers; None: the first publishing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub republish: Option<String>,
 }
 
 /// The outcome. An error code is one of the Action API's.
@@ -156,7 +160,7 @@ impl Status {
 
 impl Report {
     pub fn of(task_id: TaskId, folded: &Folded, items: Items) -> Report {
-        Report { task_id, status: Status::of(folded, items), warnings: folded.warnings.clone() }
+        Report { task_id, status: Status::of(folded, items), warnings: folded.warnings.clone(), republish: None }
     }
 }
 
@@ -213,6 +217,18 @@ impl<T> Listing<T> {
             truncated: from > 0,
             items: all.iter().skip(from).map(item).collect(),
         }
+    }
+}
+
+impl<T> Listing<T> {
+    /// Leaves the newer half of the items. False: there are none left.
+    pub(super) fn halve(&mut self) -> bool {
+        if self.items.is_empty() {
+            return false;
+        }
+        self.items.drain(..self.items.len().div_ceil(2));
+        self.truncated = true;
+        true
     }
 }
 

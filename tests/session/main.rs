@@ -3,6 +3,8 @@
 mod events;
 mod fold;
 mod folder;
+mod follow;
 mod hostile;
 mod story;
+mod summary;
 mod world;

@@ -28,6 +28,14 @@ impl Warnings {
         self.texts.push(text);
     }
 
+    /// Leaves the newer half. False: there are none left.
+    pub(in crate::session) fn halve(&mut self) -> bool {
+        let gone = self.texts.len().div_ceil(2);
+        self.texts.drain(..gone);
+        self.left_out += gone as u64;
+        gone > 0
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.texts.iter().map(String::as_str)
     }
