@@ -39,6 +39,8 @@ pub enum Obstacle {
     ClaimMissing(String),
     /// A quota, a policy, a namespace that goes away: the API server's own words.
     Refused(String),
+    /// Nothing can be made in this namespace any more.
+    NamespaceEnds,
 }
 
 /// Makes the changes. Each can be made twice without harm.
@@ -70,7 +72,10 @@ pub async fn apply(
             Err(ApplyError::Kube { source: kube::Error::Api(status), .. })
                 if status.code == 403 || status.code == 422 || status.code == 400 =>
             {
-                applied.obstacle = Some(Obstacle::Refused(status.message.clone()));
+                let causes = status.details.iter().flat_map(|details| &details.causes);
+                let ends = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
+                let refused = Obstacle::Refused(status.message.clone());
+                applied.obstacle = Some(if ends { Obstacle::NamespaceEnds } else { refused });
             }
             Err(error) => return Err(error),
         }

@@ -10,7 +10,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Client, Resource, ResourceExt};
 
-use super::apply::{Applied, ApplyError, apply};
+use super::apply::{Applied, ApplyError, Obstacle, apply};
 use super::course::{Course, Now, course, expires};
 use super::dereference::{Caches, Found, pod_times};
 use super::metrics::{Metrics, Outcome, ReasonLabel, StageLabel};
@@ -30,7 +30,7 @@ use crate::session::fold::Phase;
 /// Everything is looked at again after this long, in case that something was missed.
 const RECOVERY: Duration = Duration::from_secs(300);
 /// How soon what stands in the way of a Job is looked at again: a missing claim, a full quota.
-const OBSTACLE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// The shortest and the longest pause after a failed look.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// How soon after a replacement of its Job a recording may have another one: longer each time.
@@ -188,7 +188,7 @@ impl One<'_> {
         let found = self.find();
         let now = Timestamp::now();
         let next = Now { time: now, delete: settings.delete, may_replace: self.may_replace() };
-        let course = match self.valid {
+        let mut course = match self.valid {
             Err(_) if self.recording.metadata.deletion_timestamp.is_some() => Course::Leave,
             Err(_) => Course::Rest,
             Ok(_) => course(self.recording, self.uid, &found, next),
@@ -196,6 +196,12 @@ impl One<'_> {
         tracing::debug!(recording = self.recording.name_any(), ?course, "looks at it");
         let prepared = prepare(self.recording, self.uid, self.valid.ok(), &course, &found, settings);
         let applied = apply(client, self.recording, self.uid, &settings.pod.claim, prepared).await?;
+        if applied.obstacle == Some(Obstacle::NamespaceEnds) && self.recording.metadata.deletion_timestamp.is_some() {
+            // What was recorded stays on the volume; here nothing can finish it any more.
+            course = Course::Leave;
+            let prepared = prepare(self.recording, self.uid, None, &course, &found, settings);
+            apply(client, self.recording, self.uid, &settings.pod.claim, prepared).await?;
+        }
         if let Course::Leave = course {
             self.context.forget(self.uid);
             queue.look_again();
@@ -355,7 +361,7 @@ impl One<'_> {
     /// When to look again, if nothing happens before.
     fn next(&self, course: &Course, applied: &Applied) -> Action {
         if applied.obstacle.is_some() {
-            return Action::requeue(OBSTACLE);
+            return Action::requeue(LOOK_AGAIN);
         }
         match course {
             Course::Undecided => Action::requeue(Duration::from_secs(1)),
@@ -363,7 +369,7 @@ impl One<'_> {
             Course::Follow if self.context.streams.standing(self.uid, Phase::Normal).passing => {
                 Action::requeue(PASSING)
             }
-            Course::Follow if self.recording.metadata.deletion_timestamp.is_some() => Action::requeue(OBSTACLE),
+            Course::Follow if self.recording.metadata.deletion_timestamp.is_some() => Action::requeue(LOOK_AGAIN),
             Course::Follow if !self.may_replace() => Action::requeue(REPLACE.0),
             Course::Rest => match expires(self.recording) {
                 Some(at) => Action::requeue(at.duration_since(Timestamp::now()).unsigned_abs().min(RECOVERY)),

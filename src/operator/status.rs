@@ -133,6 +133,7 @@ fn place(facts: &Facts<'_>) -> (Truth, Reason, String) {
     match &facts.applied.obstacle {
         Some(Obstacle::ClaimMissing(message)) => return (Truth::False, Reason::ClaimMissing, message.clone()),
         Some(Obstacle::Refused(message)) => return (Truth::False, Reason::JobRefused, message.clone()),
+        Some(Obstacle::NamespaceEnds) => return plain(Truth::False, Reason::JobRefused),
         None => {}
     }
     match facts.course {

@@ -2,7 +2,13 @@
 //! `make test-cluster`; with KUBECONFIG and PANOREC_TEST_IMAGE set, on that cluster.
 
 mod basics;
+mod figures;
+mod lifecycle;
 #[path = "../media/support/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod media;
+mod queue;
+mod replicas;
 mod support;
+mod survives;
+mod trials;

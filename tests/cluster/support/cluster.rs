@@ -61,3 +61,43 @@ pub fn get<S: AsRef<OsStr>>(args: &[S]) -> Value {
     all.extend(["-o", "json"].map(OsStr::new));
     serde_json::from_str(&kubectl(&all)).expect("JSON")
 }
+
+/// Creates something at a path of the API; what the API server says.
+pub fn create_raw(path: &str, body: &Value) -> String {
+    let mut child = Command::new("kubectl")
+        .args(["create", "--raw", path, "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("kubectl starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(body.to_string().as_bytes()).expect("kubectl reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("kubectl ends");
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The API server stands still until this is dropped.
+pub struct Frozen(nix::unistd::Pid);
+
+/// Stops the API server of the tests' own node: it answers nothing any more.
+pub fn freeze_api_server() -> Frozen {
+    let server = given("PANOREC_TEST_API");
+    let address = format!("--bind-address={server}");
+    let is_it = |entry: &std::fs::DirEntry| {
+        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let mut args = command.split(|byte| *byte == 0);
+        args.next().is_some_and(|program| program.ends_with(b"kube-apiserver")) && args.any(|arg| arg == address.as_bytes())
+    };
+    let entry = std::fs::read_dir("/proc").expect("/proc").flatten().find(is_it).expect("the API server's process");
+    let pid = nix::unistd::Pid::from_raw(entry.file_name().to_str().expect("a name").parse().expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("stopped");
+    Frozen(pid)
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = nix::sys::signal::kill(self.0, nix::sys::signal::Signal::SIGCONT);
+    }
+}

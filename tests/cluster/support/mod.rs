@@ -3,8 +3,10 @@
 //! Called by the tests of this folder alone.
 //! Never: leaves a namespace, a volume or a process behind, also on failure.
 
+pub mod audit;
 pub mod cluster;
 pub mod operator;
+pub mod pods;
 pub mod recording;
 pub mod space;
 

@@ -44,6 +44,13 @@ impl Watched {
         Watched { name: name.into(), namespace, volume, seen, watch }
     }
 
+    /// Watches the same one anew: a watch that broke does not come back.
+    pub fn again(space: &Space, other: &Watched) -> Watched {
+        let watched = Watched::new(space, &other.name);
+        watched.until("seen again", Duration::from_secs(30), |_| true);
+        watched
+    }
+
     /// Everything that the watch has told so far.
     pub fn seen(&self) -> Vec<Value> {
         self.seen.lock().expect("not poisoned").iter().map(|(_, value)| value.clone()).collect()

@@ -46,8 +46,13 @@ impl Server {
 
     /// `extra` is served under /extra/; `answers` answer POST to their path.
     pub fn with(extra: Option<PathBuf>, answers: HashMap<String, Answer>) -> Server {
+        Server::on("127.0.0.1", extra, answers)
+    }
+
+    /// Serves on an address of this machine.
+    pub fn on(host: &str, extra: Option<PathBuf>, answers: HashMap<String, Answer>) -> Server {
         kit_media();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port of the loopback");
+        let listener = TcpListener::bind((host, 0)).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let shared = Arc::new(Shared { extra, answers, ..Shared::default() });
         let thread = std::thread::spawn({
