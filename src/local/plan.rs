@@ -75,6 +75,7 @@ impl Plan {
                 key,
                 thumbnail: args.thumbnail,
                 contact_sheet: args.contact_sheet,
+                callback: None,
                 remove_session,
             },
             session,

@@ -32,6 +32,7 @@ pub fn delivery() -> Delivery {
         key: None,
         thumbnail: false,
         contact_sheet: false,
+        callback: None,
         remove_session: true,
     }
 }

@@ -28,6 +28,9 @@ pub struct Delivery {
     pub key: Option<HlsKey>,
     pub thumbnail: bool,
     pub contact_sheet: bool,
+    /// Who is told of the end; http or https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Url>,
     /// Remove the session folder once everything is delivered.
     pub remove_session: bool,
 }
