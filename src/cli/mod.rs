@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::complaint::Complaint;
 use crate::local::{self, LocalCommand};
+use crate::pod::{self, PodCommand};
 use crate::session::exit::ExitCode;
 
 /// Records what a web page shows and plays into one video.
@@ -29,6 +30,8 @@ PANOREC_LOG says what to log to stderr, for example PANOREC_LOG=info or panorec:
 enum Command {
     #[command(flatten)]
     Local(LocalCommand),
+    #[command(flatten)]
+    Pod(PodCommand),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -53,6 +56,8 @@ pub fn main() -> std::process::ExitCode {
             .into();
         }
     };
+    // The one that is built in; a second call (tests) is of no interest.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let code = run(cli.command).unwrap_or_else(|complaint| {
         eprintln!("panorec: {complaint}");
         complaint.code
@@ -63,6 +68,10 @@ pub fn main() -> std::process::ExitCode {
 fn run(command: Command) -> Result<ExitCode, Complaint> {
     match command {
         Command::Local(command) => on_threads(local::run(command)),
+        Command::Pod(command) => match pod::init::take_over()? {
+            Some(code) => Ok(code),
+            None => on_threads(pod::run(command)),
+        },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panorec", &mut std::io::stdout());
             Ok(ExitCode::Done)

@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
         }
 
         let (orders, controls) = mpsc::channel(64);
-        let (live, mut shown) = watch::channel(live_of(&folded));
+        let (live, mut shown) = watch::channel(Live::before(&folded));
         let mut keys = Keys::listen();
         if keys.is_some() {
             self.screen.say("keys: p pause or resume, r reload the page, q stop");
@@ -254,19 +254,6 @@ impl Session<'_> {
         ));
         report::print(&self.dir, folded, json)?;
         Ok(ExitCode::Interrupted)
-    }
-}
-
-/// What is shown before the recorder says anything.
-fn live_of(folded: &Folded) -> Live {
-    Live {
-        phase: folded.phase(),
-        elapsed_us: 0,
-        recorded_us: folded.recorded_us(),
-        bytes: 0,
-        fps: 0.0,
-        dropped: 0,
-        cores: 0.0,
     }
 }
 

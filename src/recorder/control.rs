@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::oneshot;
 
-use crate::session::fold::Phase;
+use crate::session::fold::{Folded, Phase};
 use crate::session::intent::{Intent, IntentState};
 
 /// An order to a running recorder.
@@ -44,6 +44,21 @@ pub struct Live {
     pub dropped: u64,
     /// Processor cores that the recording keeps busy.
     pub cores: f64,
+}
+
+impl Live {
+    /// What is shown before the recorder says anything.
+    pub fn before(folded: &Folded) -> Live {
+        Live {
+            phase: folded.phase(),
+            elapsed_us: 0,
+            recorded_us: folded.recorded_us(),
+            bytes: 0,
+            fps: 0.0,
+            dropped: 0,
+            cores: 0.0,
+        }
+    }
 }
 
 /// What ends when something of the machine's fails for good.

@@ -64,12 +64,8 @@ impl SessionDir {
                 return Err(FolderError::AlreadyThere { path });
             }
         }
-        let recorder = root.folder(RecorderEvent::HALF)?;
-        recorder.make_folder("runs")?;
-        recorder.make_folder("parts")?;
-        let publisher = root.folder(PublisherEvent::HALF)?;
-        publisher.make_folder("runs")?;
-        publisher.make_folder("output")?;
+        prepare::make_halves(&root)?;
+        let (recorder, publisher) = (root.folder(RecorderEvent::HALF)?, root.folder(PublisherEvent::HALF)?);
         document::write(&publisher, DELIVERY, delivery, Overwrite::Refuse)?;
         // Written last: a folder with a request is a session.
         document::write(&recorder, REQUEST, request, Overwrite::Refuse)?;

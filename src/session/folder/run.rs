@@ -98,6 +98,15 @@ impl<E: HalfEvent> Run<E> {
         self.runs.has((self.number.0 + 1).to_string())
     }
 
+    /// # Errors
+    /// [`FolderError::Superseded`] when a newer run has taken over.
+    pub fn still_newest(&self) -> Result<(), FolderError> {
+        match self.is_superseded()? {
+            true => Err(FolderError::Superseded { run: self.number, newer: RunNumber(self.number.0 + 1) }),
+            false => Ok(()),
+        }
+    }
+
     /// Journals an event that happens now. When this returns, the line is on disk: only then
     /// may the event take effect. Returns the line as it stands.
     pub fn append(&self, event: E) -> Result<Entry<E>, FolderError> {
@@ -106,9 +115,7 @@ impl<E: HalfEvent> Run<E> {
 
     /// Journals an event that took effect at `at`, see [`Run::append`].
     pub fn append_at(&self, at: Moment, event: E) -> Result<Entry<E>, FolderError> {
-        if self.is_superseded()? {
-            return Err(FolderError::Superseded { run: self.number, newer: RunNumber(self.number.0 + 1) });
-        }
+        self.still_newest()?;
         let entry = Entry { v: EVENT_VERSION, at, event };
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         journal.append(&entry)?;

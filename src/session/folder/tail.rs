@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
@@ -46,6 +47,13 @@ impl JournalTail {
         let recorder = HalfTail::new(session, RecorderEvent::HALF, &cursor.recorder)?;
         let publisher = HalfTail::new(session, PublisherEvent::HALF, &cursor.publisher)?;
         Ok(recorder.zip(publisher).map(|(recorder, publisher)| JournalTail { recorder, publisher }))
+    }
+
+    /// The folders of the newest runs that were looked at; for watching their journals.
+    pub fn newest_runs(&self, session: &SessionDir) -> Vec<PathBuf> {
+        let newest = |tail: &HalfTail, runs: PathBuf| Some(runs.join(tail.places.last_key_value()?.0.to_string()));
+        let recorder = newest(&self.recorder, session.recorder_runs_folder());
+        recorder.into_iter().chain(newest(&self.publisher, session.publisher_runs_folder())).collect()
     }
 
     /// The next lines, recorder's first, each run's in order; a bounded number of them. None when
