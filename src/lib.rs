@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: `recorder` (Chrome, X, Pulse, FFmpeg) writes parts and a journal into a
 //! session folder, `session` folds the journal into a state, `publisher` splices the parts and
-//! packages them, `store` keeps the result. `local` runs both halves in one process.
+//! packages them, `store` keeps the result. `local` runs both halves in one process, `pod` each in a
+//! container of its own.
 //! docs/ARCHITECTURE.md has the map and the invariants.
 
 pub mod cli;
@@ -10,9 +11,10 @@ mod complaint;
 pub mod local;
 pub mod media;
 pub mod operator;
+pub mod pod;
 pub mod publisher;
 pub mod recorder;
 pub mod resource;
 pub mod session;
 pub mod store;
-pub mod telemetry;
+mod telemetry;

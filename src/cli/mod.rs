@@ -12,6 +12,7 @@ use crate::complaint::Complaint;
 use crate::local::{self, LocalCommand};
 use crate::operator::{self, OperatorArgs};
 use crate::resource;
+use crate::pod::{self, PodCommand};
 use crate::session::exit::ExitCode;
 
 /// Records what a web page shows and plays into one video.
@@ -40,6 +41,8 @@ Example:
     Crd,
     /// Make recordings of a Kubernetes cluster: one Job for each Recording
     Operator(Box<OperatorArgs>),
+    #[command(flatten)]
+    Pod(PodCommand),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -64,6 +67,8 @@ pub fn main() -> std::process::ExitCode {
             .into();
         }
     };
+    // The one that is built in; a second call (tests) is of no interest.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let code = run(cli.command).unwrap_or_else(|complaint| {
         eprintln!("panorec: {complaint}");
         complaint.code
@@ -80,6 +85,10 @@ fn run(command: Command) -> Result<ExitCode, Complaint> {
             Ok(ExitCode::Done)
         }
         Command::Operator(args) => on_threads(operator::operator(*args)),
+        Command::Pod(command) => match pod::init::take_over()? {
+            Some(code) => Ok(code),
+            None => on_threads(pod::run(command)),
+        },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panorec", &mut std::io::stdout());
             Ok(ExitCode::Done)

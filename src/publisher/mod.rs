@@ -2,6 +2,7 @@
 //! Called by local (and the publisher's own process); it reads the recorder's half as hostile input.
 //! Never: touches Chrome, re-encodes H.264, or gives FFmpeg a key, a credential or a protocol.
 
+pub mod callback;
 pub mod error;
 mod ffmpeg;
 pub mod finish;
@@ -10,6 +11,7 @@ pub mod package;
 mod parameter_sets;
 mod pictures;
 pub mod plan;
+mod preview;
 pub mod progress;
 mod publish;
 mod silence;
@@ -18,5 +20,6 @@ mod transcode;
 
 pub use error::PublishError;
 pub use measure::usable_end;
+pub use preview::preview;
 pub use progress::{Progress, Stage};
-pub use publish::publish;
+pub use publish::{make, publish};

@@ -33,10 +33,22 @@ pub fn publish(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Video>, PublishError> {
     run.append(PublisherEvent::RunStarted { run: run.number() })?;
+    let videos = make(session, run, delivery, progress)?;
+    run.append(PublisherEvent::Finished)?;
+    Ok(videos)
+}
+
+/// What [`publish`] does between `RunStarted` and `Finished`: journals up to `Delivered`, or
+/// `Failed`.
+pub fn make(
+    session: &SessionDir,
+    run: &PublisherRun,
+    delivery: &Delivery,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Video>, PublishError> {
     match make_and_deliver(session, run, delivery, progress) {
         Ok(videos) => {
             run.append(PublisherEvent::Delivered { videos: videos.clone() })?;
-            run.append(PublisherEvent::Finished)?;
             Ok(videos)
         }
         Err(PublishError::Session(superseded @ FolderError::Superseded { .. })) => Err(superseded.into()),

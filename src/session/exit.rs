@@ -24,6 +24,23 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// The code of a process of ours that ended with this number.
+    pub fn of_process(code: i32) -> ExitCode {
+        const ALL: [ExitCode; 10] = [
+            ExitCode::Done,
+            ExitCode::Internal,
+            ExitCode::Usage,
+            ExitCode::PageNotLoaded,
+            ExitCode::NothingRecorded,
+            ExitCode::FinishingFailed,
+            ExitCode::DeliveryFailed,
+            ExitCode::NoSandbox,
+            ExitCode::Interrupted,
+            ExitCode::NoStartSignal,
+        ];
+        ALL.into_iter().find(|known| i32::from(*known as u8) == code).unwrap_or(ExitCode::Internal)
+    }
+
     /// The code that a session ends with, as it stands.
     pub fn of(folded: &Folded) -> ExitCode {
         if let Some((failure, _)) = &folded.published.failure {

@@ -16,6 +16,7 @@ use super::limits;
 use super::read::{JOURNAL, run_numbers};
 use crate::session::event::{EVENT_VERSION, Entry, Moment, PublisherEvent, RecorderEvent};
 use crate::session::fold::{Folded, MediaPart};
+use crate::session::intent::{By, Intent};
 use crate::session::name::{PartName, RunNumber};
 
 /// The file that keeps room for a run's last events.
@@ -97,6 +98,15 @@ impl<E: HalfEvent> Run<E> {
         self.runs.has((self.number.0 + 1).to_string())
     }
 
+    /// # Errors
+    /// [`FolderError::Superseded`] when a newer run has taken over.
+    pub fn still_newest(&self) -> Result<(), FolderError> {
+        match self.is_superseded()? {
+            true => Err(FolderError::Superseded { run: self.number, newer: RunNumber(self.number.0 + 1) }),
+            false => Ok(()),
+        }
+    }
+
     /// Journals an event that happens now. When this returns, the line is on disk: only then
     /// may the event take effect. Returns the line as it stands.
     pub fn append(&self, event: E) -> Result<Entry<E>, FolderError> {
@@ -105,9 +115,7 @@ impl<E: HalfEvent> Run<E> {
 
     /// Journals an event that took effect at `at`, see [`Run::append`].
     pub fn append_at(&self, at: Moment, event: E) -> Result<Entry<E>, FolderError> {
-        if self.is_superseded()? {
-            return Err(FolderError::Superseded { run: self.number, newer: RunNumber(self.number.0 + 1) });
-        }
+        self.still_newest()?;
         let entry = Entry { v: EVENT_VERSION, at, event };
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         journal.append(&entry)?;
@@ -142,6 +150,16 @@ impl RecorderRun {
         let entry = self.append(RecorderEvent::RunStarted { run: self.number, older })?;
         folded.apply_recorder(self.number, &entry);
         Ok(folded)
+    }
+
+    /// Journals what was told while no run lived, if it is news.
+    pub fn take_in(&self, folded: &mut Folded, told: Option<Intent>) -> Result<(), FolderError> {
+        let Some(told) = told else { return Ok(()) };
+        let Some(edge) = told.edge_after(&folded.told) else { return Ok(()) };
+        let edge = RecorderEvent::Edge { by: By::Intent, state: edge.state, reload: edge.reload, told: Some(told) };
+        let entry = self.append(edge)?;
+        folded.apply_recorder(self.number, &entry);
+        Ok(())
     }
 
     /// Creates a part of this run, for writing and reading; it must not be there yet.

@@ -1,0 +1,58 @@
+//! The containers of a recorder pod: the folder, the recorder, the publisher, and what awaits them.
+//! Called by cli; each runs in a process of its own and sees of the session what its mounts show.
+//! Never: knows the Kubernetes API, or keeps state outside the session folder.
+
+mod await_result;
+mod control;
+mod folder;
+pub(crate) mod init;
+mod link;
+mod publisher;
+mod recorder;
+mod terminate;
+
+use clap::Subcommand;
+
+pub use await_result::AwaitArgs;
+pub use folder::FolderArgs;
+pub use publisher::PublisherArgs;
+pub use recorder::RecorderArgs;
+
+use crate::complaint::Complaint;
+use crate::session::exit::ExitCode;
+use crate::telemetry;
+
+/// What a pod's containers run.
+#[derive(Debug, Subcommand)]
+pub enum PodCommand {
+    /// Make the folders of a session in a claim
+    #[command(hide = true)]
+    Folder(FolderArgs),
+    /// Record in a pod: the container that has Chrome, and nothing else
+    Recorder(RecorderArgs),
+    /// Publish in a pod: finish and deliver what the recorder leaves, and answer the operator
+    Publisher(Box<PublisherArgs>),
+    /// Wait in a pod for the result of the recording, and end with its exit code
+    Await(AwaitArgs),
+}
+
+/// A value of an argument or of the environment that is JSON.
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// Runs the command to its end.
+pub(crate) async fn run(command: PodCommand) -> Result<ExitCode, Complaint> {
+    telemetry::json_logs("panorec=info");
+    let ended = match command {
+        PodCommand::Folder(args) => folder::folder(&args),
+        PodCommand::Recorder(args) => recorder::recorder(args).await,
+        PodCommand::Publisher(args) => publisher::publisher(*args).await,
+        PodCommand::Await(args) => await_result::await_result(args).await,
+    };
+    match &ended {
+        Ok(code) => tracing::info!(code = *code as u8, "ends"),
+        Err(complaint) => tracing::error!(code = complaint.code as u8, %complaint, "fails"),
+    }
+    ended
+}
