@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # The part of a node that runs pods: containerd, kubelet, kube-proxy. Sourced after lib.sh.
 
-# Node programs write below /run, /var/log and /var/lib/cni whatever they are told; these are the node's own.
+# Node programs write to these whatever they are told: the node sees empty ones of its own.
 own_folders() { # node
-  enter "$1" sh -c 'mkdir -p /var/lib/cni; for dir in /run /var/log /var/lib/cni; do mount -t tmpfs node $dir; done'
+  enter "$1" sh -c 'mkdir -p /var/lib/cni /var/lib/kubelet
+    for dir in /run /var/log /var/lib/cni /var/lib/kubelet; do mount -t tmpfs node $dir; done'
 }
 
 kubeconfig() { # certificate server output
