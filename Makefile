@@ -1,6 +1,6 @@
 # Everything sets up what it needs first; a second run skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-style test-unit test-media bench fmt lint
+.PHONY: help setup demo test test-style test-unit test-media bench cluster cluster-down fmt lint
 
 stage := scripts/stage
 
@@ -33,6 +33,16 @@ test-media: setup ## real recordings of real pages, measured (ONLY=name: those w
 bench: setup ## panorec against Xvfb + FFmpeg x11grab in the same run, as a table
 	@cargo build --release --locked
 	@/usr/bin/python3 tests/media/bench/bench.py $(BENCH)
+
+cluster: ## a real Kubernetes node with panorec's image, for tests and by hand (as root; the first time 20 min)
+	@scripts/setup build cluster
+	@tests/cluster/node/build >/dev/null
+	@cargo build --release --locked
+	@tests/cluster/node/up
+	@tests/cluster/image/build
+
+cluster-down: ## stop it and remove all of it but its logs
+	@tests/cluster/node/down
 
 fmt: ## format the code
 	@cargo fmt

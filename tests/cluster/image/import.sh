@@ -60,4 +60,14 @@ import_panorec() { # node; nothing to do before the first build
   fi
   image_tar localhost/panorec:test '{"Entrypoint":["/usr/bin/panorec"],"User":"10001:10001","Env":["PATH=/usr/bin:/bin","HOME=/tmp"]}' \
     "-$base" "$images/app.tar" | take "$node"
+  forget_old_images "$node"
+}
+
+# The kubelet's view of an image is a name of its own, sha256:…; it outlives the name that we moved to a newer one.
+forget_old_images() { # node
+  local old
+  old=$(node_ctr "$1" images ls | awk 'NR > 1 && $1 !~ /^sha256:/ { named[$3] } $1 ~ /^sha256:/ { ours[$1] = $3 }
+    END { for (name in ours) if (!(ours[name] in named)) print name }')
+  # shellcheck disable=SC2086  # one word a name
+  [ -z "$old" ] || node_ctr "$1" images rm $old >/dev/null
 }

@@ -94,7 +94,7 @@ forget_node() { # node
 
 cgroup_roots() {
   if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup
-  else find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d ! -name unified; fi
+  else find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d; fi
 }
 
 make_cgroups() { # node
@@ -116,4 +116,15 @@ remove_cgroups() { # node
     [ -d "$root/panorec-cluster-$1" ] || continue
     until_true 10 find "$root/panorec-cluster-$1" -depth -type d -exec rmdir {} + || return
   done
+}
+
+# --- an added node's link to the first one: 10.231.0.4n/30, its pods 10.244.n.0/24 ---
+
+number() { cat "$state/nodes/$1/number"; }
+near_end() { echo "10.231.0.$((4 * $(number "$1") + 1))"; } # the first node's
+far_end() { echo "10.231.0.$((4 * $(number "$1") + 2))"; }
+pod_range() { echo "10.244.$(number "$1").0/24"; }
+
+connect() { # node; a link that goes down takes its routes with it
+  enter "$first" sh -c "ip link set $1 up; ip route replace $(pod_range "$1") via $(far_end "$1")"
 }
