@@ -1,10 +1,8 @@
 # shellcheck shell=bash
 # The part of a node that runs pods: containerd, kubelet, kube-proxy. Sourced after lib.sh.
 
-# Node programs write to these whatever they are told: the node sees empty ones of its own.
-settle() { # node that was just made
-  enter "$1" sh -c 'mkdir -p /var/lib/cni /var/lib/kubelet
-    for dir in /run /var/log /var/lib/cni /var/lib/kubelet; do mount -t tmpfs node $dir; done'
+settle() { # node that was just made: an empty folder of its own for each of these
+  enter "$1" sh -c 'mkdir -p "$@"; for dir; do mount -t tmpfs node "$dir"; done' sh "${own_folders[@]}"
   # A connection whose other end vanished would keep the network namespace for minutes after everybody left it.
   enter "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries; echo 1 >/proc/sys/net/ipv4/tcp_fin_timeout'
 }
