@@ -13,6 +13,7 @@ first=panorec-test      # the node that also runs the control plane
 outside=10.231.0.1      # the host's end of the link to it
 inside=10.231.0.2       # its own end
 dns=10.96.0.10
+own_folders=(/run /var/log /var/lib/cni /var/lib/kubelet) # the node's programs write there whatever they are told
 
 fail() { echo "cluster: $*" >&2; exit 1; }
 

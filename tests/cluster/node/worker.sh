@@ -1,10 +1,8 @@
 # shellcheck shell=bash
 # The part of a node that runs pods: containerd, kubelet, kube-proxy. Sourced after lib.sh.
 
-# Node programs write to these whatever they are told: the node sees empty ones of its own.
-settle() { # node that was just made
-  enter "$1" sh -c 'mkdir -p /var/lib/cni /var/lib/kubelet
-    for dir in /run /var/log /var/lib/cni /var/lib/kubelet; do mount -t tmpfs node $dir; done'
+settle() { # node that was just made: an empty folder of its own for each of these
+  enter "$1" sh -c 'mkdir -p "$@"; for dir; do mount -t tmpfs node "$dir"; done' sh "${own_folders[@]}"
   # A connection whose other end vanished would keep the network namespace for minutes after everybody left it.
   enter "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries; echo 1 >/proc/sys/net/ipv4/tcp_fin_timeout'
 }
@@ -27,7 +25,7 @@ issue() { # name subject [alternative names]
     -keyout "$state/pki/$1.key" -out "$state/pki/$1.crt" 2>>"$state/log/openssl.log"
 }
 
-start_worker() { # node address pods (CIDR)
+prepare_worker() { # node address pods (CIDR): all that needs no API server
   local node=$1 address=$2 pods=$3
   local dir=$state/nodes/$node server=https://$inside:6443
   mkdir -p "$dir"/{cni,kubelet/seccomp} "$cache/containerd/$node"
@@ -37,8 +35,12 @@ start_worker() { # node address pods (CIDR)
   kubeconfig proxy "$server" "$dir/proxy.kubeconfig"
   make_cgroups "$node"
   start_containerd "$node" "$pods"
-  start_kubelet "$node" "$address"
-  start_proxy "$node"
+}
+
+start_worker() { # node address
+  start_kubelet "$1" "$2"
+  start_proxy "$1"
+  KUBECONFIG=$state/admin.kubeconfig until_true 60 kubectl wait --for=condition=Ready "node/$1" --timeout=1s
 }
 
 # The images stay in the cache from one cluster to the next: unpacking 1.2 GB takes half a minute.
