@@ -23,6 +23,7 @@ fn session(place: &Place) -> SessionDir {
         key: None,
         thumbnail: false,
         contact_sheet: false,
+        callback: None,
         remove_session: false,
     };
     let request = Request::new(PageUrl::parse(PAGE).unwrap());

@@ -33,6 +33,7 @@ impl World {
             key: None,
             thumbnail: false,
             contact_sheet: false,
+            callback: None,
             remove_session: false,
         };
         fs::create_dir(&delivery.folder).unwrap();
