@@ -174,6 +174,7 @@ fn a_paused_recording_films_nothing_in_its_next_pod() {
     let pod = claim.pod(&url);
     let (recorder, publisher) = (pod.recorder(), pod.publisher());
     until_recording(&claim);
+    sleep(Duration::from_secs(2));
     assert_eq!(pod.client().put("/v1/intent", &said(4, "Paused", 1)).status, 200);
     until(&claim, "pause", IN_EFFECT, |folded| folded.open_pause().is_some());
     recorder.kill9();
