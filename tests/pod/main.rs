@@ -189,7 +189,9 @@ fn a_paused_recording_films_nothing_in_its_next_pod() {
     assert_eq!(parts(&claim.folded()), frames, "films nothing");
     stop(&pod);
     assert_eq!(awaiting.end(DEADLINE), 0, "{}", awaiting.log());
-    assert_eq!(finished(&claim)["gaps"]["count"], 0);
+    // What the encoder still held when it was killed, and nothing of the pause.
+    let lost = finished(&claim)["gaps"]["totalSeconds"].as_f64().unwrap();
+    assert!(lost < 1.5, "{lost} s are missing");
 }
 
 #[test]
