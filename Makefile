@@ -1,6 +1,6 @@
 # Everything sets up what it needs first; a second run skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-style test-unit test-media bench cluster cluster-down fmt lint
+.PHONY: help setup demo test test-style test-unit test-media test-pod test-cluster bench cluster cluster-down fmt lint
 
 stage := scripts/stage
 
@@ -19,16 +19,20 @@ test: setup ## all set-up, then every test
 	@$(stage) test-style $(MAKE) --no-print-directory test-style
 	@$(stage) test-unit $(MAKE) --no-print-directory test-unit
 	@$(stage) test-media $(MAKE) --no-print-directory test-media
+	@$(stage) test-pod $(MAKE) --no-print-directory test-pod
 
 test-style: ## formatting and clippy
 	@cargo fmt --check
-	@cargo clippy --locked --all-targets --test media --test api -- -D warnings
+	@cargo clippy --locked --all-targets --test api --test cluster --test media --test pod -- -D warnings
 
 test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked
 
 test-media: setup ## real recordings of real pages, measured (ONLY=name: those whose name has it)
 	@cargo test --locked --release --test media -- --test-threads=1 --show-output $(ONLY)
+
+test-pod: setup ## a recorder pod's containers as processes, killed and restarted
+	@cargo test --locked --release --test pod -- --test-threads=1 --show-output $(ONLY)
 
 bench: setup ## panorec against Xvfb + FFmpeg x11grab in the same run, as a table
 	@cargo build --release --locked

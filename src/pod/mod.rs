@@ -29,7 +29,7 @@ pub enum PodCommand {
     #[command(hide = true)]
     Folder(FolderArgs),
     /// Record in a pod: the container that has Chrome, and nothing else
-    Recorder(RecorderArgs),
+    Recorder(Box<RecorderArgs>),
     /// Publish in a pod: finish and deliver what the recorder leaves, and answer the operator
     Publisher(Box<PublisherArgs>),
     /// Wait in a pod for the result of the recording, and end with its exit code
@@ -46,7 +46,7 @@ pub(crate) async fn run(command: PodCommand) -> Result<ExitCode, Complaint> {
     telemetry::json_logs("panorec=info");
     let ended = match command {
         PodCommand::Folder(args) => folder::folder(&args),
-        PodCommand::Recorder(args) => recorder::recorder(args).await,
+        PodCommand::Recorder(args) => recorder::recorder(*args).await,
         PodCommand::Publisher(args) => publisher::publisher(*args).await,
         PodCommand::Await(args) => await_result::await_result(args).await,
     };

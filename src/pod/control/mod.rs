@@ -88,11 +88,6 @@ impl Endpoint {
         self.shared.ending.clone()
     }
 
-    #[cfg(test)]
-    fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
     /// Serves until the end is asked for.
     pub(super) async fn serve(self) {
         let router = router(Arc::clone(&self.shared));
