@@ -6,11 +6,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cli::{CtlArgs, Word};
 use super::screen::clock;
-use super::watch::FolderWatch;
 use crate::complaint::Complaint;
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase};
-use crate::session::folder::{Saying, SessionDir};
+use crate::session::folder::{FolderWatch, Saying, SessionDir};
 use crate::session::intent::{Intent, IntentState};
 
 /// A recorder takes an edge in at once; one that does not hangs.

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::complaint::Complaint;
 use crate::publisher::{Progress, PublishError, Stage};
-use crate::recorder::control::{Control, Ended, Live, RecorderError};
+use crate::recorder::control::{Control, Ended, InternalFailure, Live, RecorderError};
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, MediaPart};
 use crate::session::folder::{PublisherRun, RecorderRun, SessionDir};
@@ -29,7 +29,7 @@ pub(super) async fn record(
     controls: mpsc::Receiver<Control>,
     live: watch::Sender<Live>,
 ) -> Result<Ended, RecorderError> {
-    crate::recorder::run(run, request, folded, controls, live).await
+    crate::recorder::run(run, request, folded, controls, live, InternalFailure::EndsRecording).await
 }
 
 /// Where the usable media of a part ends in the video.

@@ -13,7 +13,6 @@ mod report;
 mod screen;
 mod session;
 mod signals;
-mod watch;
 
 use clap::Subcommand;
 

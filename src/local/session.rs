@@ -14,14 +14,13 @@ use super::plan::Plan;
 use super::report;
 use super::screen::{self, Screen};
 use super::signals::Signals;
-use super::watch::FolderWatch;
 use crate::complaint::Complaint;
 use crate::recorder::control::{Control, Ended, Key, Live};
 use crate::session::event::RecorderEvent;
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase};
-use crate::session::folder::{FolderError, PublisherRun, RecorderRun, SessionDir};
-use crate::session::intent::{By, IntentState};
+use crate::session::folder::{FolderError, FolderWatch, PublisherRun, RecorderRun, SessionDir};
+use crate::session::intent::IntentState;
 
 /// `panorec record`.
 pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
@@ -145,7 +144,7 @@ impl<'a> Session<'a> {
                 },
                 key = Keys::next(&mut keys) => order(Control::Key(key)),
                 () = told.changed() => if let Some(intent) = self.dir.intent()? {
-                    order(Control::Told(intent));
+                    order(Control::Told { intent, journaled: None });
                 },
                 _ = look.tick() => {
                     let live = shown.borrow_and_update().clone();
@@ -160,16 +159,11 @@ impl<'a> Session<'a> {
     fn take_over(&self, notes: &[String]) -> Result<(RecorderRun, Folded), Complaint> {
         let run = RecorderRun::claim(&self.dir)?;
         let mut folded = run.start(&self.dir, halves::usable_end)?;
-        let told = self.dir.intent()?;
-        let edge = told.and_then(|told| {
-            let edge = told.edge_after(&folded.told)?;
-            Some(RecorderEvent::Edge { by: By::Intent, state: edge.state, reload: edge.reload, told: Some(told) })
-        });
-        let notes = notes.iter().map(|text| RecorderEvent::Warning { text: text.clone() });
-        for event in notes.chain(edge) {
-            let entry = run.append(event)?;
+        for text in notes {
+            let entry = run.append(RecorderEvent::Warning { text: text.clone() })?;
             folded.apply_recorder(run.number(), &entry);
         }
+        run.take_in(&mut folded, self.dir.intent()?)?;
         Ok((run, folded))
     }
 

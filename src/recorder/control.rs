@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
+use tokio::sync::oneshot;
+
 use crate::session::fold::Phase;
 use crate::session::intent::{Intent, IntentState};
 
 /// An order to a running recorder.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Control {
-    /// The told intent, as often as one likes: only news have an effect.
-    Told(Intent),
+    /// The told intent, as often as one likes: only news have an effect. Who waits for it is told
+    /// when the journal has it.
+    Told { intent: Intent, journaled: Option<oneshot::Sender<()>> },
     /// A key on the terminal.
     Key(Key),
     /// End this run but not the recording: another run goes on with it.
@@ -41,6 +44,15 @@ pub struct Live {
     pub dropped: u64,
     /// Processor cores that the recording keeps busy.
     pub cores: f64,
+}
+
+/// What ends when something of the machine's fails for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InternalFailure {
+    /// The recording: nobody would start another run, and there is a person who wants the file.
+    EndsRecording,
+    /// The run: a new process, maybe on another machine, goes on.
+    EndsRun,
 }
 
 /// How a run ended.

@@ -238,6 +238,11 @@ pub enum PublisherEvent {
         videos: Vec<Video>,
     },
     CallbackStarted,
+    /// A try to tell of the end; None: it was taken.
+    CallbackTried {
+        attempt: u32,
+        error: Option<String>,
+    },
     CallbackFailed {
         message: String,
     },

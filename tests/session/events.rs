@@ -117,6 +117,7 @@ fn any_publisher_event() -> impl Strategy<Value = PublisherEvent> {
         Just(E::UploadStarted),
         prop::collection::vec(video, 0..3).prop_map(|videos| E::Delivered { videos }),
         Just(E::CallbackStarted),
+        (any::<u32>(), prop::option::of(".{0,40}")).prop_map(|(attempt, error)| E::CallbackTried { attempt, error }),
         ".{0,40}".prop_map(|message| E::CallbackFailed { message }),
         ".{0,40}".prop_map(|message| E::Failed { failure: PublishFailure::Delivery, message }),
         ".{0,40}".prop_map(|text| E::Warning { text }),

@@ -11,7 +11,14 @@ use crate::session::intent::{By, Intent, IntentState};
 impl Converge {
     pub(super) fn follow_control(&mut self, control: Option<Control>) -> Result<(), RecorderError> {
         match control {
-            Some(Control::Told(intent)) => self.told(intent),
+            Some(Control::Told { intent, journaled }) => {
+                self.told(intent)?;
+                if let Some(journaled) = journaled {
+                    // Whoever asked may be gone by now.
+                    let _ = journaled.send(());
+                }
+                Ok(())
+            }
             Some(Control::Key(Key::State(state))) => self.edge(By::Keyboard, Some(state), false, None),
             Some(Control::Key(Key::TogglePause)) => {
                 let state = match self.folded.intent {
@@ -31,7 +38,7 @@ impl Converge {
     }
 
     /// Closes the part, unless that is what takes too long: then the session is left as it is.
-    fn stop_run(&mut self) {
+    pub(super) fn stop_run(&mut self) {
         let finishing = self.rolling == Rolling::Finishing;
         match &self.encoding {
             Some(encoding) if !encoding.over && !finishing => self.cut(Why::Finish),

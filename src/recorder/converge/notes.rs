@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::run::{Converge, Noted, Why};
 use crate::recorder::clock::now_us;
-use crate::recorder::control::{Ended, RecorderError};
+use crate::recorder::control::{Ended, InternalFailure, RecorderError};
 use crate::recorder::converge::run::Rolling;
 use crate::recorder::encoder::Filler;
 use crate::session::event::{Failure, Figures, Moment, RecorderEvent};
@@ -146,6 +146,11 @@ impl Converge {
     /// Nothing can go on; what was recorded is kept.
     pub(super) fn fail(&mut self, failure: Failure, message: String) -> Result<(), RecorderError> {
         tracing::error!(%message, "the recording fails");
+        if failure == Failure::Internal && self.internal == InternalFailure::EndsRun {
+            self.note(RecorderEvent::Failed { failure, message })?;
+            self.stop_run();
+            return Ok(());
+        }
         self.edge(By::Recorder, Some(IntentState::Stopped), false, None)?;
         self.note(RecorderEvent::Failed { failure, message })
     }

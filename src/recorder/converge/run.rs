@@ -18,11 +18,11 @@ use super::stuck::StuckWatch;
 use super::usage::Usage;
 use crate::recorder::browser::{BrowserEvent, Login, Setup};
 use crate::recorder::clock::now_us;
-use crate::recorder::control::{Control, Ended, Live, RecorderError};
+use crate::recorder::control::{Control, Ended, InternalFailure, Live, RecorderError};
 use crate::recorder::display::Mode;
 use crate::recorder::encoder::{Feeder, FeederEvent, PartsEvent, Settings, Timeline};
 use crate::recorder::workplace::Workplace;
-use crate::session::event::{GapCause, RecorderEvent};
+use crate::session::event::{Failure, GapCause, RecorderEvent};
 use crate::session::fold::Folded;
 use crate::session::folder::{FolderError, RecorderRun};
 use crate::session::intent::{By, IntentState};
@@ -106,6 +106,7 @@ pub(super) struct Converge {
     pub delay: DelayWatch,
     pub usage: Usage,
     pub live: watch::Sender<Live>,
+    pub internal: InternalFailure,
     pub ticks: u64,
     pub ended: Option<Ended>,
 }
@@ -136,8 +137,31 @@ pub async fn run(
     run: RecorderRun,
     request: Request,
     folded: Folded,
+    controls: mpsc::Receiver<Control>,
+    live: watch::Sender<Live>,
+    internal: InternalFailure,
+) -> Result<Ended, RecorderError> {
+    let run = Arc::new(run);
+    let result = record(Arc::clone(&run), request, folded, controls, live, internal).await;
+    if let Err(error) = &result
+        && internal == InternalFailure::EndsRun
+    {
+        // Others count by the journal how often it failed.
+        let failed = RecorderEvent::Failed { failure: Failure::Internal, message: error.to_string() };
+        if let Err(unwritten) = run.append(failed) {
+            tracing::warn!(%unwritten, "the failure could not be journaled");
+        }
+    }
+    result
+}
+
+async fn record(
+    run: Arc<RecorderRun>,
+    request: Request,
+    folded: Folded,
     mut controls: mpsc::Receiver<Control>,
     live: watch::Sender<Live>,
+    internal: InternalFailure,
 ) -> Result<Ended, RecorderError> {
     let login = request.login_file.as_deref().map(Login::read).transpose()?;
     let workplace = Workplace::make().map_err(RecorderError::Workplace)?;
@@ -173,7 +197,7 @@ pub async fn run(
         (Some(_), None) => Noted::Gap,
     };
     let mut converge = Converge {
-        run: Arc::new(run),
+        run,
         limits: Limits::new(&request, &folded),
         request,
         settings,
@@ -205,6 +229,7 @@ pub async fn run(
         delay: DelayWatch::new(),
         usage: Usage::new(),
         live,
+        internal,
         ticks: 0,
         ended: None,
     };

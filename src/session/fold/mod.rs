@@ -18,7 +18,7 @@ use timeline::Timeline;
 pub use account::{Gap, Pause};
 pub use media::MediaPart;
 pub use phase::Phase;
-pub use publish::Published;
+pub use publish::{CallbackTry, Published};
 pub use warnings::Warnings;
 
 use super::event::{DisplayKind, Entry, Failure, Figures, Moment, PublisherEvent, RecorderEvent, SeenPart, SeenRun};
@@ -73,6 +73,7 @@ pub struct Folded {
     run_figures: Figures,
     run_loaded: bool,
     settled_runs: RunNumber,
+    over: bool,
 }
 
 impl Folded {
@@ -146,6 +147,7 @@ impl Folded {
             RecorderEvent::Figures(figures) => self.run_figures = *figures,
             RecorderEvent::Warning { text } => self.warnings.push(text),
             RecorderEvent::Stopped { video_us, .. } => {
+                self.over = true;
                 self.account.stopped(now, *video_us);
                 self.cancel(self.account.stop_us().unwrap_or(now));
             }
@@ -324,6 +326,11 @@ impl Folded {
             dropped_frames: older.dropped_frames.saturating_add(newest.dropped_frames),
             longest_freeze_us: older.longest_freeze_us.max(newest.longest_freeze_us),
         }
+    }
+
+    /// The recorder has said that nothing more comes of it.
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// Capture is over: told to stop, or failed in a way that another run cannot mend.

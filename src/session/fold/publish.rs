@@ -7,6 +7,15 @@ use super::warnings::shortened;
 use crate::session::event::{Moment, PublishFailure, PublisherEvent, Video};
 use crate::session::name::RunNumber;
 
+/// A try to tell of the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackTry {
+    /// 1, 2, 3 …
+    pub attempt: u32,
+    /// None: it was taken.
+    pub error: Option<String>,
+}
+
 /// What became of the finished files.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Published {
@@ -18,6 +27,8 @@ pub struct Published {
     pub failure: Option<(PublishFailure, String)>,
     /// The callback was tried as often as it may be, and failed last with this.
     pub callback_failure: Option<String>,
+    /// The last try of the callback, so that a newer run goes on counting.
+    pub callback: Option<CallbackTry>,
     /// When the files were delivered, or when it was clear that they will not be.
     pub finish_time: Option<Timestamp>,
     started: Option<Moment>,
@@ -38,14 +49,19 @@ impl Published {
             PublisherEvent::UploadStarted => return Some(Phase::Upload),
             PublisherEvent::Delivered { videos } => {
                 self.videos = Some(videos.clone());
+                self.callback = None;
                 self.finish_time = self.wall(at);
             }
             PublisherEvent::CallbackStarted => return Some(Phase::Callback),
+            PublisherEvent::CallbackTried { attempt, error } => {
+                self.callback = Some(CallbackTry { attempt: *attempt, error: error.as_deref().map(shortened) });
+            }
             PublisherEvent::CallbackFailed { message } => {
                 self.callback_failure = Some(shortened(message));
             }
             PublisherEvent::Failed { failure, message } => {
                 self.failure = Some((*failure, shortened(message)));
+                self.callback = None;
                 self.finish_time = self.wall(at);
             }
             PublisherEvent::Finished => {

@@ -5,14 +5,15 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::beneath::Beneath;
 use super::error::FolderError;
 use super::limits;
 use super::read::if_there;
 use crate::session::intent::{Intent, IntentState};
+use crate::session::stream::ToldIntent;
 
 /// Reads and checks a document beneath `root`.
 pub(super) fn read<T: DeserializeOwned>(root: &Beneath, relative: &str) -> Result<T, FolderError> {
@@ -77,6 +78,27 @@ pub(super) const INTENT: &str = "intent.json";
 /// Reads the told intent; None: nothing has been told.
 pub(super) fn intent(root: &Beneath) -> Result<Option<Intent>, FolderError> {
     if_there(read(root, &format!("publisher/{INTENT}")))
+}
+
+/// The told intent, with the generation of the resource it was read from; local ones have none.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(default)]
+    generation: u64,
+    #[serde(flatten)]
+    intent: Intent,
+}
+
+/// Reads the told intent with its generation.
+pub(super) fn told(root: &Beneath) -> Result<Option<ToldIntent>, FolderError> {
+    let kept: Option<Kept> = if_there(read(root, &format!("publisher/{INTENT}")))?;
+    Ok(kept.map(|Kept { generation, intent }| ToldIntent { generation, intent }))
+}
+
+/// Keeps what was told.
+pub(super) fn keep(publisher: &Beneath, told: &ToldIntent) -> Result<(), FolderError> {
+    let kept = Kept { generation: told.generation, intent: told.intent.clone() };
+    write(publisher, INTENT, &kept, Overwrite::Allow)
 }
 
 /// Changes the told intent under a lock, so that no saying is lost to another.

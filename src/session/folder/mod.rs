@@ -7,8 +7,11 @@ mod check;
 mod document;
 mod error;
 mod limits;
+mod prepare;
 mod read;
 mod run;
+mod tail;
+mod watch;
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -23,7 +26,10 @@ use document::Overwrite;
 
 pub use document::Saying;
 pub use error::FolderError;
+pub use prepare::{BadSessionPath, SessionPath};
 pub use run::{HalfEvent, PublisherRun, RecorderRun, Run};
+pub use tail::JournalTail;
+pub use watch::FolderWatch;
 
 use super::event::{PublisherEvent, RecorderEvent};
 use super::fold::Folded;
@@ -31,6 +37,8 @@ use super::history::History;
 use super::intent::Intent;
 use super::name::PartName;
 use super::request::{Delivery, Request};
+use super::status::Report;
+use super::stream::ToldIntent;
 
 /// An open session folder.
 #[derive(Debug)]
@@ -84,6 +92,13 @@ impl SessionDir {
         Ok(SessionDir { root })
     }
 
+    /// Opens a session of which only one half may be there, or both: the other one is kept from
+    /// whoever has no business with it.
+    pub fn open_halves(root: &Path) -> Result<SessionDir, FolderError> {
+        let absolute = std::path::absolute(root).map_err(|error| FolderError::io("find", root, error))?;
+        Ok(SessionDir { root: Beneath::open(&absolute)? })
+    }
+
     /// The absolute path of the folder.
     pub fn path(&self) -> &Path {
         self.root.path()
@@ -92,6 +107,16 @@ impl SessionDir {
     /// What the recorder is asked to do.
     pub fn request(&self) -> Result<Request, FolderError> {
         document::read(&self.root, &format!("{}/{REQUEST}", RecorderEvent::HALF))
+    }
+
+    /// Writes what the recorder is asked to do. False: that is there already, and stays.
+    pub fn write_request_once(&self, request: &Request) -> Result<bool, FolderError> {
+        write_once(&self.root.folder(RecorderEvent::HALF)?, REQUEST, request)
+    }
+
+    /// Writes what the publisher is asked to do. False: that is there already, and stays.
+    pub fn write_delivery_once(&self, delivery: &Delivery) -> Result<bool, FolderError> {
+        write_once(&self.root.folder(PublisherEvent::HALF)?, DELIVERY, delivery)
     }
 
     /// What the publisher is asked to do.
@@ -107,6 +132,12 @@ impl SessionDir {
     /// How the recording stands.
     pub fn folded(&self) -> Result<Folded, FolderError> {
         Ok(Folded::of(&self.history()?))
+    }
+
+    /// How the recording stands by the publisher's journals alone: where the recorder's half
+    /// cannot be believed.
+    pub fn folded_without_recorder(&self) -> Result<Folded, FolderError> {
+        Ok(Folded::of(&History::new(Vec::new(), read::publisher_runs(&self.root)?)))
     }
 
     /// Opens a part for reading: a plain file of this session and nothing else.
@@ -146,6 +177,16 @@ impl SessionDir {
         document::intent(&self.root)
     }
 
+    /// The told intent with the generation it was read from.
+    pub fn told(&self) -> Result<Option<ToldIntent>, FolderError> {
+        document::told(&self.root)
+    }
+
+    /// Keeps what was told, for whoever comes next.
+    pub fn keep_told(&self, told: &ToldIntent) -> Result<(), FolderError> {
+        document::keep(&self.root.folder(PublisherEvent::HALF)?, told)
+    }
+
     /// Says something to the recording. It takes effect when the recorder has journaled it.
     pub fn tell(&self, saying: Saying) -> Result<Intent, FolderError> {
         let now = jiff::Timestamp::now();
@@ -162,6 +203,11 @@ impl SessionDir {
         self.root.path_of(RecorderEvent::HALF).join("runs")
     }
 
+    /// The folder in which the runs of the publisher appear.
+    pub fn publisher_runs_folder(&self) -> PathBuf {
+        self.root.path_of(PublisherEvent::HALF).join("runs")
+    }
+
     /// Where the publisher makes its files.
     pub fn output_folder(&self) -> PathBuf {
         self.root.path_of(PublisherEvent::HALF).join("output")
@@ -173,6 +219,11 @@ impl SessionDir {
         document::write(&publisher, RESULT, result, Overwrite::Allow)
     }
 
+    /// Reads result.json; None: nothing has come of the recording yet.
+    pub fn result(&self) -> Result<Option<Report>, FolderError> {
+        read::if_there(document::read(&self.root, &format!("{}/{RESULT}", PublisherEvent::HALF)))
+    }
+
     /// Removes the whole session.
     pub fn remove(self) -> Result<(), FolderError> {
         let path = self.root.path().to_owned();
@@ -182,6 +233,13 @@ impl SessionDir {
     fn root(&self) -> &Beneath {
         &self.root
     }
+}
+
+fn write_once(half: &Beneath, name: &str, document: &impl Serialize) -> Result<bool, FolderError> {
+    if half.has(name)? {
+        return Ok(false);
+    }
+    document::write(half, name, document, Overwrite::Refuse).map(|()| true)
 }
 
 const REQUEST: &str = "request.json";

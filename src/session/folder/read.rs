@@ -51,7 +51,7 @@ fn recorder_runs(root: &Beneath) -> Result<Vec<RunLog<RecorderEvent>>, FolderErr
     Ok(logs)
 }
 
-fn publisher_runs(root: &Beneath) -> Result<Vec<RunLog<PublisherEvent>>, FolderError> {
+pub(super) fn publisher_runs(root: &Beneath) -> Result<Vec<RunLog<PublisherEvent>>, FolderError> {
     let mut reader = Reader::default();
     let Some(runs) = if_there(root.folder("publisher/runs"))? else {
         return Ok(Vec::new());
@@ -69,8 +69,8 @@ pub(super) fn if_there<T>(result: Result<T, FolderError>) -> Result<Option<T>, F
 
 /// What has been read of a half so far, against its bounds.
 #[derive(Default)]
-struct Reader {
-    bytes: u64,
+pub(super) struct Reader {
+    pub(super) bytes: u64,
     events: usize,
     parts: usize,
 }
@@ -100,15 +100,17 @@ impl Reader {
             _ => read_at_most(file, &path, left)?,
         };
         self.bytes += bytes.len() as u64;
-        let lines = self.lines(&bytes, &path, run)?;
+        let lines = self.lines(&bytes, &path, run, 0)?;
         Ok(RunLog { run, lines })
     }
 
-    fn lines<E: DeserializeOwned + Check>(
+    /// Reads the whole lines of a stretch of a journal that begins at `start`.
+    pub(super) fn lines<E: DeserializeOwned + Check>(
         &mut self,
         bytes: &[u8],
         path: &Path,
         run: RunNumber,
+        start: u64,
     ) -> Result<Vec<Line<E>>, FolderError> {
         let mut lines = Vec::new();
         let mut offset = 0;
@@ -119,6 +121,7 @@ impl Reader {
                 return Err(FolderError::TooBig { path: path.to_owned(), limit: limits::LINE_BYTES as u64 });
             }
             let is_last = offset == bytes.len() as u64;
+            let is_first = start == 0 && index == 0;
             let Some(text) = text.strip_suffix(b"\n") else {
                 break;
             };
@@ -131,12 +134,12 @@ impl Reader {
             self.events += 1;
             self.parts += entry.event.parts();
             self.within_bounds(path)?;
-            entry.event.check(run, index == 0, entry.at).map_err(|why| FolderError::BadEvent {
+            entry.event.check(run, is_first, entry.at).map_err(|why| FolderError::BadEvent {
                 path: path.to_owned(),
                 line: number,
                 why,
             })?;
-            lines.push(Line { entry, end_offset: offset });
+            lines.push(Line { entry, end_offset: start + offset });
         }
         Ok(lines)
     }

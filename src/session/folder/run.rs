@@ -16,6 +16,7 @@ use super::limits;
 use super::read::{JOURNAL, run_numbers};
 use crate::session::event::{EVENT_VERSION, Entry, Moment, PublisherEvent, RecorderEvent};
 use crate::session::fold::{Folded, MediaPart};
+use crate::session::intent::{By, Intent};
 use crate::session::name::{PartName, RunNumber};
 
 /// The file that keeps room for a run's last events.
@@ -142,6 +143,16 @@ impl RecorderRun {
         let entry = self.append(RecorderEvent::RunStarted { run: self.number, older })?;
         folded.apply_recorder(self.number, &entry);
         Ok(folded)
+    }
+
+    /// Journals what was told while no run lived, if it is news.
+    pub fn take_in(&self, folded: &mut Folded, told: Option<Intent>) -> Result<(), FolderError> {
+        let Some(told) = told else { return Ok(()) };
+        let Some(edge) = told.edge_after(&folded.told) else { return Ok(()) };
+        let edge = RecorderEvent::Edge { by: By::Intent, state: edge.state, reload: edge.reload, told: Some(told) };
+        let entry = self.append(edge)?;
+        folded.apply_recorder(self.number, &entry);
+        Ok(())
     }
 
     /// Creates a part of this run, for writing and reading; it must not be there yet.

@@ -10,13 +10,14 @@ use tokio::io::unix::AsyncFd;
 const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Watches folders for files that are written, made or put there.
-pub(super) struct FolderWatch {
+pub struct FolderWatch {
     // None where the kernel has no watch left: then time alone wakes.
     inotify: Option<AsyncFd<Inotify>>,
 }
 
 impl FolderWatch {
-    pub(super) fn new(folder: &Path) -> FolderWatch {
+    /// Watches `folder`.
+    pub fn new(folder: &Path) -> FolderWatch {
         let inotify = Inotify::init().and_then(|inotify| {
             // SAFETY: `Inotify` owns its descriptor, and nothing closes or replaces it while the
             // AsyncFd holds it.
@@ -31,7 +32,7 @@ impl FolderWatch {
     }
 
     /// Watches another folder too; one that is watched already stays so.
-    pub(super) fn add(&self, folder: &Path) {
+    pub fn add(&self, folder: &Path) {
         let mask = WatchMask::MODIFY | WatchMask::CREATE | WatchMask::MOVED_TO;
         if let Some(inotify) = &self.inotify
             && let Err(error) = inotify.get_ref().watches().add(folder, mask)
@@ -41,7 +42,7 @@ impl FolderWatch {
     }
 
     /// Waits until something changed, or a second has passed.
-    pub(super) async fn changed(&mut self) {
+    pub async fn changed(&mut self) {
         let Some(inotify) = &mut self.inotify else {
             return tokio::time::sleep(AT_LEAST).await;
         };
