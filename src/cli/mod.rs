@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::complaint::Complaint;
+use crate::janitor::{self, JanitorArgs};
 use crate::local::{self, LocalCommand};
 use crate::operator::{self, OperatorArgs};
 use crate::resource;
@@ -40,6 +41,8 @@ Example:
     Crd,
     /// Make recordings of a Kubernetes cluster: one Job for each Recording
     Operator(Box<OperatorArgs>),
+    /// Remove from a volume claim the session folders that nothing needs any more
+    Janitor(JanitorArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -80,6 +83,7 @@ fn run(command: Command) -> Result<ExitCode, Complaint> {
             Ok(ExitCode::Done)
         }
         Command::Operator(args) => on_threads(operator::operator(*args)),
+        Command::Janitor(args) => on_threads(janitor::janitor(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panorec", &mut std::io::stdout());
             Ok(ExitCode::Done)
