@@ -11,10 +11,10 @@ use super::sweep::Mode;
 /// Every flag can be given by the environment variable that its help names.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A folder stays while something needs it: a recorder or publisher that lives, a pod of the recording
-that has not ended, or a Recording that is not finished. What a deleted Recording with the annotation
-panorec.dev/discard leaves counts as unfinished. Whatever is not <namespace>/<name>/<uid> is left
-alone and named in a warning.
+A folder stays while something needs it: a recorder or publisher that lives, a pod of the
+recording that has not ended, or a Recording that is not finished. What a deleted Recording with
+the annotation panorec.dev/discard leaves counts as unfinished. Whatever is not
+<namespace>/<name>/<uid> is left alone and named in a warning.
 
 It needs to list recordings and pods. Where the cluster cannot be asked, nothing is removed and the
 exit code is 1; also where a folder could not be removed.

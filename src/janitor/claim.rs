@@ -207,5 +207,5 @@ fn changed(folder: &Beneath, file: &File) -> Result<Timestamp, FolderError> {
 /// time of that; which in turn changes with the owner, as Kubernetes sets it on volumes.
 fn time_of(stat: &Stat) -> Timestamp {
     let at = |seconds: i64, nanoseconds: u64| Timestamp::new(seconds, nanoseconds as i32).unwrap_or(Timestamp::MAX);
-    at(stat.st_mtime, stat.st_mtime_nsec as u64).min(at(stat.st_ctime, stat.st_ctime_nsec as u64))
+    at(stat.st_mtime, stat.st_mtime_nsec).min(at(stat.st_ctime, stat.st_ctime_nsec))
 }
