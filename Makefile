@@ -20,6 +20,7 @@ test: setup ## all set-up, then every test
 	@$(stage) test-unit $(MAKE) --no-print-directory test-unit
 	@$(stage) test-media $(MAKE) --no-print-directory test-media
 	@$(stage) test-pod $(MAKE) --no-print-directory test-pod
+	@$(stage) test-cluster $(MAKE) --no-print-directory test-cluster
 
 test-style: ## formatting and clippy
 	@cargo fmt --check
@@ -33,6 +34,9 @@ test-media: setup ## real recordings of real pages, measured (ONLY=name: those w
 
 test-pod: setup ## a recorder pod's containers as processes, killed and restarted
 	@cargo test --locked --release --test pod -- --test-threads=1 --show-output $(ONLY)
+
+test-cluster: setup ## recordings on a real Kubernetes node, or on the cluster of KUBECONFIG with PANOREC_TEST_IMAGE
+	@tests/cluster/run $(ONLY)
 
 bench: setup ## panorec against Xvfb + FFmpeg x11grab in the same run, as a table
 	@cargo build --release --locked

@@ -8,6 +8,7 @@
 
 pub mod cli;
 mod complaint;
+pub mod janitor;
 pub mod local;
 pub mod media;
 pub mod operator;

@@ -9,10 +9,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::complaint::Complaint;
+use crate::janitor::{self, JanitorArgs};
 use crate::local::{self, LocalCommand};
 use crate::operator::{self, OperatorArgs};
-use crate::resource;
 use crate::pod::{self, PodCommand};
+use crate::resource;
 use crate::session::exit::ExitCode;
 
 /// Records what a web page shows and plays into one video.
@@ -43,6 +44,8 @@ Example:
     Operator(Box<OperatorArgs>),
     #[command(flatten)]
     Pod(PodCommand),
+    /// Remove from a volume claim the session folders that nothing needs any more
+    Janitor(JanitorArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -89,6 +92,7 @@ fn run(command: Command) -> Result<ExitCode, Complaint> {
             Some(code) => Ok(code),
             None => on_threads(pod::run(command)),
         },
+        Command::Janitor(args) => on_threads(janitor::janitor(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panorec", &mut std::io::stdout());
             Ok(ExitCode::Done)

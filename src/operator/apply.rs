@@ -51,7 +51,8 @@ pub async fn apply(
     claim: &str,
     prepared: Prepared,
 ) -> Result<Applied, ApplyError> {
-    let Prepared { finalizer, make_budget, make_job, remove_budget, remove_jobs, remove_recording, expire_jobs } = prepared;
+    let Prepared { finalizer, make_budget, make_job, remove_budget, remove_jobs, remove_recording, expire_jobs } =
+        prepared;
     let namespace = recording.namespace().unwrap_or_default();
     let mut applied = Applied::default();
     let jobs = Api::<Job>::namespaced(client.clone(), &namespace);

@@ -31,6 +31,8 @@ use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 
+pub(crate) use dereference::is_over;
+pub(crate) use names::{REPUBLISH, UID};
 pub(crate) use run::operator;
 pub use settings::OperatorArgs;
 

@@ -227,14 +227,9 @@ impl One {
         let mut pauses = pauses();
         loop {
             let Some(current) = some(&mut target).await else { return };
-            let read = async {
-                match self.read(&current).await {
-                    Ok(()) => None,
-                    Err(failure) => Some(failure),
-                }
-            };
             tokio::select! {
-                failure = read => {
+                read = self.read(&current) => {
+                    let failure = read.err();
                     if lock(&self.seen).caught_up {
                         pauses = self::pauses();
                     }

@@ -50,7 +50,8 @@ fn how_long_a_start_takes() {
     let mut runs: Vec<Vec<(&'static str, f64)>> = Vec::new();
     for n in 0..10 {
         let applied = jiff::Timestamp::now().as_millisecond() as f64 / 1000.0;
-        let recording = space.record(&format!("lesson-{n}"), &server.url("clock.html"), json!({ "maxDurationSeconds": 600 }));
+        let recording =
+            space.record(&format!("lesson-{n}"), &server.url("clock.html"), json!({ "maxDurationSeconds": 600 }));
         recording.event("partOpened", 1, 120);
         runs.push(stages(&recording, applied));
         recording.tell(json!({ "state": "Stopped", "revision": 1 }));
@@ -75,7 +76,13 @@ fn eight_pods_torn_away_in_a_row() {
     for n in 1..=8 {
         std::thread::sleep(Duration::from_secs(3));
         let pod = recording.pods().into_iter().find(|pod| pod["status"]["phase"] == "Running").expect("a pod");
-        space.kubectl(&["delete", "pod", pod["metadata"]["name"].as_str().expect("a name"), "--grace-period=0", "--force"]);
+        space.kubectl(&[
+            "delete",
+            "pod",
+            pod["metadata"]["name"].as_str().expect("a name"),
+            "--grace-period=0",
+            "--force",
+        ]);
         recording.event("gapEnded", n, 700);
     }
     std::thread::sleep(Duration::from_secs(3));

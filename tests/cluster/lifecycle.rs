@@ -146,7 +146,8 @@ fn helm_and_kstatus_tell_running_done_and_failed_apart() {
     let chart = |name: &str, url: &str| {
         let folder = space.folder().join(format!("chart-{name}"));
         std::fs::create_dir_all(folder.join("templates")).expect("a chart");
-        std::fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n")).expect("a chart");
+        std::fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n"))
+            .expect("a chart");
         let recording = space.recording(name, url, json!({ "maxDurationSeconds": 8 }));
         std::fs::write(folder.join("templates/recording.yaml"), recording.to_string()).expect("a chart");
         folder
@@ -193,7 +194,11 @@ fn what_is_missing_is_said() {
         let seen = recording.now(reason, 90, |object| condition(object, "Scheduled")["reason"] == reason);
         let message = condition(&seen, "Scheduled")["message"].as_str().unwrap_or_default().to_owned();
         checks.that(reason, message.len() > 20, &message);
-        checks.that("and in the status' message", seen["status"]["message"] == message.as_str(), &seen["status"]["message"]);
+        checks.that(
+            "and in the status' message",
+            seen["status"]["message"] == message.as_str(),
+            &seen["status"]["message"],
+        );
         recording.annotate("panorec.dev/discard=true");
         recording.delete();
         gone(&space, name);

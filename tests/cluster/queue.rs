@@ -40,9 +40,12 @@ fn twelve_recordings_take_turns_by_two() {
             recordings.iter().any(|one| one["metadata"]["name"] == name && one["status"]["phase"] == "finished")
         };
         // A pod of a finished recording only has to go.
-        let running = pods["items"].as_array().into_iter().flatten().filter(live).filter(|pod| {
-            !pod["metadata"]["annotations"]["panorec.dev/recording"].as_str().is_some_and(finished)
-        });
+        let running = pods["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(live)
+            .filter(|pod| !pod["metadata"]["annotations"]["panorec.dev/recording"].as_str().is_some_and(finished));
         most = most.max(running.count());
         for recording in &recordings {
             let name = recording["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -93,10 +96,19 @@ fn a_job_for_kueue_waits_suspended_and_is_left_to_it() {
     recording["metadata"]["labels"] = json!({ "kueue.x-k8s.io/queue-name": "lessons" });
     let watched = crate::support::recording::Watched::new(&space, "lesson");
     apply(&recording).expect("applied");
-    let suspended = watched.now("queued by Kueue", 30, |object| condition(object, "Scheduled")["reason"] == "QueuedByKueue");
-    checks.that("not scheduled", condition(&suspended, "Scheduled")["status"] == "False", condition(&suspended, "Scheduled"));
+    let suspended =
+        watched.now("queued by Kueue", 30, |object| condition(object, "Scheduled")["reason"] == "QueuedByKueue");
+    checks.that(
+        "not scheduled",
+        condition(&suspended, "Scheduled")["status"] == "False",
+        condition(&suspended, "Scheduled"),
+    );
     let job = watched.jobs().remove(0);
-    checks.that("labelled", job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "lessons", &job["metadata"]["labels"]);
+    checks.that(
+        "labelled",
+        job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "lessons",
+        &job["metadata"]["labels"],
+    );
     let name = job["metadata"]["name"].as_str().expect("a name");
     // What Kueue does when it admits a Job.
     space.kubectl(&["patch", "job", name, "--type=merge", "-p", r#"{"spec":{"suspend":false}}"#]);

@@ -31,7 +31,8 @@ fn install(space: &Space) {
 
 fn leader(space: &Space) -> Option<Value> {
     let leases = space.get("leases");
-    let holder = leases.iter().find(|lease| lease["metadata"]["name"] == "panorec-operator")?["spec"]["holderIdentity"].clone();
+    let holder =
+        leases.iter().find(|lease| lease["metadata"]["name"] == "panorec-operator")?["spec"]["holderIdentity"].clone();
     space.get("pods").into_iter().find(|pod| pod["metadata"]["name"] == holder && pod["status"]["phase"] == "Running")
 }
 
@@ -62,7 +63,9 @@ fn dies(times: usize) {
         wait("a Job", Duration::from_secs(60), || {
             let jobs = space.get("jobs");
             let of_round = jobs.iter().any(|job| {
-                job["metadata"]["ownerReferences"][0]["name"].as_str().is_some_and(|owner| owner.starts_with(&format!("lesson-{round}-")))
+                job["metadata"]["ownerReferences"][0]["name"]
+                    .as_str()
+                    .is_some_and(|owner| owner.starts_with(&format!("lesson-{round}-")))
             });
             of_round.then_some(())
         });

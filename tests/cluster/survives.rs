@@ -85,7 +85,9 @@ fn an_operator_that_dies_at_any_time_costs_nothing() {
     recording.tell(json!({ "state": "Stopped", "revision": 3 }));
     recording.event("edge", 3, 30);
     operator.kill();
-    wait("a result", Duration::from_secs(60), || recording.session().join("publisher/result.json").exists().then_some(()));
+    wait("a result", Duration::from_secs(60), || {
+        recording.session().join("publisher/result.json").exists().then_some(())
+    });
     operator.begin();
     operator.leads();
     caught_up(&mut checks, "finished", &recording, &|object| object["status"]["phase"] == "finished");
@@ -201,7 +203,11 @@ fn a_job_that_vanishes_is_made_again() {
     wait("the pods to go", Duration::from_secs(180), || recording.pods().is_empty().then_some(()));
     operator.begin();
     let (_, finished) = recording.phase("finished", 180);
-    checks.that("it was stopped", finished["status"]["result"]["videos"][0]["sizeBytes"].is_number(), &finished["status"]);
+    checks.that(
+        "it was stopped",
+        finished["status"]["result"]["videos"][0]["sizeBytes"].is_number(),
+        &finished["status"],
+    );
     one_file_with_listed_holes(&mut checks, &recording, &finished);
     drop(pod);
 
@@ -209,7 +215,9 @@ fn a_job_that_vanishes_is_made_again() {
     let second = space.record("second", &server.url("clock.html"), json!({ "maxDurationSeconds": 6 }));
     second.phase("recording", 60);
     operator.kill();
-    wait("a result", Duration::from_secs(120), || second.session().join("publisher/result.json").exists().then_some(()));
+    wait("a result", Duration::from_secs(120), || {
+        second.session().join("publisher/result.json").exists().then_some(())
+    });
     space.kubectl(&["delete", "jobs", "--all", "--wait=true"]);
     wait("the pods to go", Duration::from_secs(60), || second.pods().is_empty().then_some(()));
     let runs = second.journal().iter().filter(|event| event["event"] == "browserStarted").count();

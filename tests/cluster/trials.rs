@@ -21,9 +21,10 @@ fn a_tab_that_eats_memory_costs_a_gap_and_not_the_recording() {
     recording.phase("recording", 60);
     // The renderer ends, or with it its container; the recording goes on after either.
     let gone = wait("something to end", Duration::from_secs(120), || {
-        recording.journal().into_iter().find(|event| {
-            event["event"] == "gapBegan" || (event["event"] == "runStarted" && event["run"] != 1)
-        })
+        recording
+            .journal()
+            .into_iter()
+            .find(|event| event["event"] == "gapBegan" || (event["event"] == "runStarted" && event["run"] != 1))
     });
     println!("    what ended: {gone}");
     wait("the recording to go on", Duration::from_secs(120), || {

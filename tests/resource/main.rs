@@ -4,6 +4,7 @@ mod conditions;
 mod convert;
 mod definition;
 mod fields;
+mod page;
 mod rules;
 mod status;
 

@@ -168,3 +168,22 @@ fn larger_pictures_need_more() {
     let needs = super::needs::Needs::of(&request, own);
     assert_eq!((needs.cpu_millis, needs.memory_mib, needs.memory_limit_mib), (2_000, 4_096, 4_096));
 }
+
+/// docs/cluster.md shows what the sizes that people record need.
+#[test]
+fn the_page_tells_what_a_recording_needs() {
+    let page = include_str!("../../../docs/cluster.md");
+    for (width, height, rate) in
+        [(640, 360, 24), (1280, 720, 24), (1280, 720, 30), (1280, 720, 60), (1920, 1080, 30), (2560, 1440, 30)]
+    {
+        let mut request = Request::new(PageUrl::parse("https://school.example/").unwrap());
+        request.size = crate::session::request::PictureSize::rounded_up_to_even(width, height).unwrap().size;
+        request.frame_rate = serde_json::from_value(rate.into()).unwrap();
+        let needs = super::needs::Needs::of(&request, NeedsOverride::default());
+        let row = format!(
+            "| {width}x{height}, {rate} frames/s | {}m | {} MiB | {} MiB |",
+            needs.cpu_millis, needs.memory_mib, needs.memory_limit_mib
+        );
+        assert!(page.contains(&row), "{row}");
+    }
+}

@@ -13,21 +13,21 @@ use super::error::FolderError;
 
 /// An open folder; paths given to it are beneath it.
 #[derive(Debug)]
-pub(super) struct Beneath {
+pub(crate) struct Beneath {
     fd: OwnedFd,
     path: PathBuf,
 }
 
 impl Beneath {
     /// Opens the folder itself; links in `path` are followed, for it is the caller's own word.
-    pub(super) fn open(path: &Path) -> Result<Beneath, FolderError> {
+    pub(crate) fn open(path: &Path) -> Result<Beneath, FolderError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| FolderError::io("open", path, error))?;
         Ok(Beneath { fd, path: path.to_owned() })
     }
 
     /// A folder beneath this one.
-    pub(super) fn folder(&self, relative: impl AsRef<Path>) -> Result<Beneath, FolderError> {
+    pub(crate) fn folder(&self, relative: impl AsRef<Path>) -> Result<Beneath, FolderError> {
         let path = self.path_of(&relative);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let fd =
@@ -36,7 +36,7 @@ impl Beneath {
     }
 
     /// Opens a regular file that has no other name, for reading.
-    pub(super) fn file(&self, relative: impl AsRef<Path>) -> Result<File, FolderError> {
+    pub(crate) fn file(&self, relative: impl AsRef<Path>) -> Result<File, FolderError> {
         let path = self.path_of(&relative);
         // Without NONBLOCK the open of a pipe would wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -74,7 +74,7 @@ impl Beneath {
     }
 
     /// Makes a folder that must not be there yet, and makes that durable. False: it is there.
-    pub(super) fn make_folder(&self, name: impl AsRef<Path>) -> Result<bool, FolderError> {
+    pub(crate) fn make_folder(&self, name: impl AsRef<Path>) -> Result<bool, FolderError> {
         match rustix::fs::mkdirat(&self.fd, name.as_ref(), Mode::RWXU) {
             Ok(()) => self.sync().map(|()| true),
             Err(Errno::EXIST) => Ok(false),
@@ -83,7 +83,7 @@ impl Beneath {
     }
 
     /// Whether anything of this name is there, whatever it is.
-    pub(super) fn has(&self, name: impl AsRef<Path>) -> Result<bool, FolderError> {
+    pub(crate) fn has(&self, name: impl AsRef<Path>) -> Result<bool, FolderError> {
         let no_follow = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         match rustix::fs::statat(&self.fd, name.as_ref(), no_follow) {
             Ok(_) => Ok(true),
@@ -93,7 +93,7 @@ impl Beneath {
     }
 
     /// The names in this folder, at most `limit`.
-    pub(super) fn names(&self, limit: usize) -> Result<Vec<String>, FolderError> {
+    pub(crate) fn names(&self, limit: usize) -> Result<Vec<String>, FolderError> {
         let failed = |error: Errno| FolderError::io("list", &self.path, error);
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd).map_err(failed)? {
@@ -113,19 +113,19 @@ impl Beneath {
     }
 
     /// Makes what was created or renamed here durable.
-    pub(super) fn sync(&self) -> Result<(), FolderError> {
+    pub(crate) fn sync(&self) -> Result<(), FolderError> {
         rustix::fs::fsync(&self.fd).map_err(|error| FolderError::io("sync", &self.path, error))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn path_of(&self, relative: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path_of(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.path.join(relative)
     }
 
-    pub(super) fn fd(&self) -> &OwnedFd {
+    pub(crate) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 

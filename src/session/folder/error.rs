@@ -37,7 +37,7 @@ pub enum FolderError {
 }
 
 impl FolderError {
-    pub(super) fn io(what: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> FolderError {
+    pub(crate) fn io(what: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> FolderError {
         FolderError::Io { what, path: path.as_ref().to_owned(), source: source.into() }
     }
 

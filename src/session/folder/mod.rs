@@ -21,9 +21,9 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use serde::Serialize;
 
-use beneath::Beneath;
 use document::Overwrite;
 
+pub(crate) use beneath::Beneath;
 pub use document::Saying;
 pub use error::FolderError;
 pub use prepare::{BadSessionPath, SessionPath};

@@ -13,11 +13,26 @@ use super::run::HalfEvent;
 use crate::session::event::{PublisherEvent, RecorderEvent};
 
 /// Where a session lies in a claim: `<namespace>/<name>/<uid>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionPath {
     namespace: String,
     name: String,
     uid: Uuid,
+}
+
+impl SessionPath {
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The name of the recording.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn uid(&self) -> Uuid {
+        self.uid
+    }
 }
 
 /// The text is no place of a session.

@@ -46,8 +46,12 @@ pub fn apply(objects: &Value) -> Result<(), String> {
 
 /// Applies manifests.
 pub fn apply_text(text: &str) {
-    let mut child =
-        Command::new("kubectl").args(["apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("kubectl starts");
+    let mut child = Command::new("kubectl")
+        .args(["apply", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("kubectl starts");
     let mut stdin = child.stdin.take().expect("piped");
     stdin.write_all(text.as_bytes()).expect("kubectl reads");
     drop(stdin);
@@ -88,7 +92,8 @@ pub fn freeze_api_server() -> Frozen {
     let is_it = |entry: &std::fs::DirEntry| {
         let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let mut args = command.split(|byte| *byte == 0);
-        args.next().is_some_and(|program| program.ends_with(b"kube-apiserver")) && args.any(|arg| arg == address.as_bytes())
+        args.next().is_some_and(|program| program.ends_with(b"kube-apiserver"))
+            && args.any(|arg| arg == address.as_bytes())
     };
     let entry = std::fs::read_dir("/proc").expect("/proc").flatten().find(is_it).expect("the API server's process");
     let pid = nix::unistd::Pid::from_raw(entry.file_name().to_str().expect("a name").parse().expect("a pid"));

@@ -16,9 +16,6 @@ pub use cluster::{kubectl, kubectl_may_fail};
 pub use operator::Operator;
 pub use space::Space;
 
-/// How much longer than its figure a wait may take.
-pub use crate::media::checks::PATIENCE;
-
 /// Looks until there is something, or panics with what was waited for.
 pub fn wait<T>(what: &str, deadline: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();

@@ -76,12 +76,19 @@ impl Space {
 impl Drop for Space {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("{}", String::from_utf8_lossy(&kubectl_may_fail(&[
-                "get", "recordings,jobs,pods,pdb,events", "-n", &self.name, "-o", "wide",
-            ]).stdout));
-            println!("{}", String::from_utf8_lossy(&kubectl_may_fail(&[
-                "get", "recordings", "-n", &self.name, "-o", "yaml",
-            ]).stdout));
+            println!(
+                "{}",
+                String::from_utf8_lossy(
+                    &kubectl_may_fail(&["get", "recordings,jobs,pods,pdb,events", "-n", &self.name, "-o", "wide",])
+                        .stdout
+                )
+            );
+            println!(
+                "{}",
+                String::from_utf8_lossy(
+                    &kubectl_may_fail(&["get", "recordings", "-n", &self.name, "-o", "yaml",]).stdout
+                )
+            );
         }
         // Finalizers go first: the operator of this test may be gone already.
         let names = kubectl_may_fail(&["get", "recordings", "-n", &self.name, "-o", "name"]);
