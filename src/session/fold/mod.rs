@@ -263,9 +263,10 @@ impl Folded {
         self.timeline.wall(self.cancel_us?)
     }
 
-    /// When the recording ended.
+    /// When the recording ended: its last picture may be a moment older than the stop that ended it.
     pub fn stop_time(&self) -> Option<Timestamp> {
-        self.timeline.wall(self.account.stop_us()?)
+        let stop_us = self.account.stop_us()?;
+        self.timeline.wall(stop_us.max(self.cancel_us.unwrap_or(0)))
     }
 
     /// When the files were delivered, or when it was clear that they will not be.
