@@ -36,6 +36,8 @@ pub async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         Complaint::usage(format!("cannot listen on {listen} ({error}); give --listen another address"))
     })?;
+    let address = listener.local_addr().map_or(listen, |address| address);
+    tracing::info!(%address, "serves");
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

@@ -20,7 +20,7 @@ use super::reference;
 use super::settings::Settings;
 use super::status::{Facts, status};
 use super::streams::{PASSING, Streams};
-use super::update_status::{Written, write};
+use super::update_status::{CALM, Written, write};
 use super::validate::{Valid, validate};
 use crate::resource::conditions::ConditionType;
 use crate::resource::spec::DestinationSpec;
@@ -81,6 +81,8 @@ pub struct Context {
 struct Memory {
     /// The status as it was written last: the cache may be behind.
     written: Option<(Option<String>, RecordingStatus)>,
+    /// When that was.
+    wrote: Option<Instant>,
     failures: u32,
     replacements: u32,
     replaced: Option<Instant>,
@@ -214,8 +216,11 @@ impl One<'_> {
             });
         }
         self.follow(&found, &course);
-        self.write(found, &course, &applied, now).await.map_err(ReconcileError::Status)?;
-        Ok(self.next(&course, &applied))
+        let later = self.write(found, &course, &applied, now).await.map_err(ReconcileError::Status)?;
+        Ok(match later {
+            Some(later) => Action::requeue(later),
+            None => self.next(&course, &applied),
+        })
     }
 
     fn find(&self) -> Found {
@@ -267,14 +272,15 @@ impl One<'_> {
         wanted
     }
 
-    /// Writes the status, once for each state that must be seen.
+    /// Writes the status, once for each state that must be seen. When to look again, if something was left
+    /// for later.
     async fn write(
         &self,
         mut found: Found,
         course: &Course,
         applied: &Applied,
         now: Timestamp,
-    ) -> Result<(), kube::Error> {
+    ) -> Result<Option<Duration>, kube::Error> {
         let Context { client, streams, queue, metrics, .. } = self.context;
         let mut before = self.recording.status.clone().unwrap_or_default();
         loop {
@@ -289,25 +295,37 @@ impl One<'_> {
                 now,
             };
             let after = status(&facts);
-            let settled = after.phase == Phase::Finished;
-            let waits = found.standing.passing && after.phase != before.phase;
-            if waits {
-                return Ok(());
+            if found.standing.passing && after.phase != before.phase {
+                return Ok(Some(PASSING));
             }
-            if let Written::Changed(after) = write(client, self.recording, &before, after, settled).await? {
+            let last = self.context.remember(self.uid, |memory| memory.wrote);
+            let written = write(client, self.recording, &before, after, last).await?;
+            if let Written::Later = written {
+                return Ok(Some(CALM));
+            }
+            if let Written::Changed(after) = written {
                 metrics.status_writes.inc();
+                tracing::info!(
+                    recording = self.recording.name_any(),
+                    namespace = self.recording.namespace().unwrap_or_default(),
+                    run = after.recorder.as_ref().map_or(0, |recorder| recorder.runs),
+                    phase = after.phase.as_str(),
+                    why = after.message.as_deref().unwrap_or_default(),
+                    "status written"
+                );
                 self.context.remember(self.uid, |memory| {
                     memory.written = Some((self.recording.resource_version(), (*after).clone()));
+                    memory.wrote = Some(Instant::now());
                 });
                 self.tell(&before, &after, &found).await;
                 before = *after;
             }
             if before.phase == Phase::Finished {
                 streams.forget(self.uid);
-                return Ok(());
+                return Ok(None);
             }
             if !found.standing.more {
-                return Ok(());
+                return Ok(None);
             }
             found.standing = streams.standing(self.uid, before.phase);
         }
@@ -366,9 +384,6 @@ impl One<'_> {
         match course {
             Course::Undecided => Action::requeue(Duration::from_secs(1)),
             Course::Replace { .. } => Action::requeue(BACKOFF.0),
-            Course::Follow if self.context.streams.standing(self.uid, Phase::Normal).passing => {
-                Action::requeue(PASSING)
-            }
             Course::Follow if self.recording.metadata.deletion_timestamp.is_some() => Action::requeue(LOOK_AGAIN),
             Course::Follow if !self.may_replace() => Action::requeue(REPLACE.0),
             Course::Rest => match expires(self.recording) {

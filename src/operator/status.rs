@@ -74,9 +74,21 @@ fn take_session(status: &mut RecordingStatus, facts: &Facts<'_>) -> Option<ExitC
         }
         Course::Republished { value, harvest } => {
             status.republished = Some(value.clone());
-            let Some(harvest) = harvest else { return Some(ExitCode::Internal) };
-            take_harvest(status, harvest);
-            Some(harvest.code)
+            match harvest {
+                Some(harvest) if harvest.code == ExitCode::Done => {
+                    take_harvest(status, harvest);
+                    Some(harvest.code)
+                }
+                // What was published before stays what it was.
+                _ => {
+                    let why = harvest
+                        .as_ref()
+                        .and_then(|harvest| harvest.report.status.result.as_ref()?.error_message.clone());
+                    let why = why.unwrap_or_else(|| "its pods failed too often".into());
+                    status.message = Some(format!("publishing again failed, the earlier result stands: {why}"));
+                    None
+                }
+            }
         }
         _ if status.phase == Phase::Finished => None,
         _ => {

@@ -1,27 +1,38 @@
 //! Writing the status: as a minimal merge patch, and only when something changed that is worth it.
 
+use std::time::{Duration, Instant};
+
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::names;
 use crate::resource::{Recording, RecordingStatus};
+use crate::session::fold::Phase;
 
 /// What changes all the time, or says nothing new; it goes along when something else is written.
 const NOT_WORTH_A_WRITE: [&str; 3] = ["content", "duration", "observedGeneration"];
 
-/// Writes `after` where `before` stands. Returns what stands now: `before` where nothing was worth
-/// a write. `settled`: nothing more will come, so even small changes are written.
+/// How long small changes wait for others, so that they are written together: a pod that starts
+/// changes in many small steps.
+pub const CALM: Duration = Duration::from_secs(2);
+
+/// Writes `after` where `before` stands, unless nothing was worth a write, or something was written
+/// less than [`CALM`] ago (`last`) and nothing that people wait for has changed since.
 pub async fn write(
     client: &Client,
     recording: &Recording,
     before: &RecordingStatus,
     after: RecordingStatus,
-    settled: bool,
+    last: Option<Instant>,
 ) -> Result<Written, kube::Error> {
+    let settled = after.phase == Phase::Finished;
     let Some(patch) = patch(before, &after, settled).map_err(kube::Error::SerdeError)? else {
         return Ok(Written::Same);
     };
+    if !settled && after.phase == before.phase && last.is_some_and(|last| last.elapsed() < CALM) {
+        return Ok(Written::Later);
+    }
     let api = Api::<Recording>::namespaced(client.clone(), &recording.namespace().unwrap_or_default());
     let params = PatchParams { field_manager: Some(names::MANAGER.into()), ..PatchParams::default() };
     match api.patch_status(&recording.name_any(), &params, &Patch::Merge(patch)).await {
@@ -34,6 +45,8 @@ pub async fn write(
 /// What became of a status.
 pub enum Written {
     Same,
+    /// It is worth a write, after a while.
+    Later,
     Changed(Box<RecordingStatus>),
 }
 
@@ -50,6 +63,12 @@ fn essence(status: &Value) -> Value {
     if let Value::Object(fields) = &mut status {
         for name in NOT_WORTH_A_WRITE {
             fields.remove(name);
+        }
+        // Their lengths grow while they last; that one began or ended shows in the phase.
+        for name in ["pauses", "gaps"] {
+            if let Some(listing) = fields.get_mut(name) {
+                *listing = listing["count"].take();
+            }
         }
         for condition in fields.get_mut("conditions").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Value::Object(condition) = condition {

@@ -12,6 +12,8 @@ mod recorder;
 mod terminate;
 
 use clap::Subcommand;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 pub use await_result::AwaitArgs;
 pub use folder::FolderArgs;
@@ -44,15 +46,21 @@ fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Err
 /// Runs the command to its end.
 pub(crate) async fn run(command: PodCommand) -> Result<ExitCode, Complaint> {
     telemetry::json_logs("panorec=info");
-    let ended = match command {
-        PodCommand::Folder(args) => folder::folder(&args),
-        PodCommand::Recorder(args) => recorder::recorder(*args).await,
-        PodCommand::Publisher(args) => publisher::publisher(*args).await,
-        PodCommand::Await(args) => await_result::await_result(args).await,
+    // In each line of the log; the run and the phase as soon as they are known.
+    let recording = std::env::var("PANOREC_RECORDING").unwrap_or_default();
+    let span = tracing::info_span!("pod", recording, run = Empty, phase = Empty);
+    let work = async {
+        let ended = match command {
+            PodCommand::Folder(args) => folder::folder(&args),
+            PodCommand::Recorder(args) => recorder::recorder(*args).await,
+            PodCommand::Publisher(args) => publisher::publisher(*args).await,
+            PodCommand::Await(args) => await_result::await_result(args).await,
+        };
+        match &ended {
+            Ok(code) => tracing::info!(code = *code as u8, "ends"),
+            Err(complaint) => tracing::error!(code = complaint.code as u8, %complaint, "fails"),
+        }
+        ended
     };
-    match &ended {
-        Ok(code) => tracing::info!(code = *code as u8, "ends"),
-        Err(complaint) => tracing::error!(code = complaint.code as u8, %complaint, "fails"),
-    }
-    ended
+    work.instrument(span).await
 }

@@ -65,7 +65,8 @@ pub(super) async fn publisher(args: PublisherArgs) -> Result<ExitCode, Complaint
     session.write_delivery_once(&args.delivery)?;
     write_key(&args)?;
     let run = Arc::new(PublisherRun::claim(&session)?);
-    tracing::info!(run = run.number().0, recording = %args.delivery.task_id, "publishes");
+    tracing::Span::current().record("run", run.number().0);
+    tracing::info!("publishes");
     let cannot = |what: &str, error: std::io::Error| Complaint::internal(format!("cannot listen at {what}: {error}"));
     let link = Link::listen(&args.link, Arc::clone(&session))
         .map_err(|error| cannot(&args.link.display().to_string(), error))?;
@@ -175,6 +176,7 @@ impl Duty {
                     return Ok(());
                 }
             };
+            tracing::Span::current().record("phase", folded.phase().as_str());
             if folded.is_over() || folded.phase().rank() > Phase::Canceled.rank() {
                 return Ok(());
             }

@@ -60,7 +60,8 @@ async fn record(session: &SessionDir, args: &RecorderArgs, terminate: &mut Termi
     let request = session.request()?;
     let run = RecorderRun::claim(session)?;
     let mut folded = run.start(session, |part, file| crate::publisher::usable_end(file, part.start_us).ok())?;
-    tracing::info!(run = run.number().0, page = %request.url, "records");
+    tracing::Span::current().record("run", run.number().0);
+    tracing::info!(page = %request.url, "records");
     // Later runs go on with what has been told since, which the publisher keeps.
     if folded.runs == 1 {
         run.take_in(&mut folded, args.intent.clone())?;

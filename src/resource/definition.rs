@@ -1,7 +1,7 @@
 //! The CustomResourceDefinition, as it is committed and applied.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, CustomResourceValidation, JSONSchemaProps, JSONSchemaPropsOrArray,
+    CustomResourceDefinition, CustomResourceValidation, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use kube::CustomResourceExt;
 
@@ -18,6 +18,12 @@ pub fn definition() -> CustomResourceDefinition {
     for version in &mut definition.spec.versions {
         if let Some(CustomResourceValidation { open_api_v3_schema: Some(schema) }) = &mut version.schema {
             tidy(schema);
+            let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
+            if let Some(status) = status {
+                // Without it, a Recording that nobody has looked at yet would count as done (kstatus; Flux
+                // does the same).
+                status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
+            }
         }
     }
     definition

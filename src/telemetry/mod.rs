@@ -34,11 +34,8 @@ pub fn json_logs(default: &str) -> LogHandle {
     let said = std::env::var("PANOREC_LOG").ok().filter(|said| !said.is_empty());
     let filter = EnvFilter::new(said.as_deref().unwrap_or(default));
     let (filter, handle) = reload::Layer::new(filter);
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr);
     // A second subscriber in one process (tests) is of no interest.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     LogHandle(handle)

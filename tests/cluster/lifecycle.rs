@@ -78,7 +78,7 @@ fn the_same_name_in_two_namespaces_and_a_namespace_that_goes() {
     let mut checks = Checks::default();
     let server = pages();
     let (one, two) = (Space::new("same-one"), Space::new("same-two"));
-    let (_first, _second) = (Operator::start(&one, &[]), Operator::start(&two, &[]));
+    let (_first, _second) = (Operator::start(&one, &[]), Operator::start_from_outside(&two));
     let spec = json!({ "maxDurationSeconds": 8, "width": 640, "height": 360 });
     let a = one.record("lesson", &server.url("clock.html"), spec.clone());
     let b = two.record("lesson", &server.url("clock.html"), spec);

@@ -9,6 +9,7 @@ mod lifecycle;
 mod media;
 mod queue;
 mod replicas;
+mod standins;
 mod support;
 mod survives;
 mod trials;

@@ -281,7 +281,7 @@ fn a_pod_that_is_deleted_with_grace_is_replaced() {
 }
 
 #[test]
-fn an_api_server_that_is_down_costs_no_frame() {
+fn alone_an_api_server_that_is_down_costs_no_frame() {
     let mut checks = Checks::default();
     let server = pages();
     let space = Space::new("api-down");

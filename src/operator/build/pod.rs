@@ -209,6 +209,7 @@ fn env(order: &Order<'_>, own: &[(&str, String)]) -> Vec<EnvVar> {
         ("PANOREC_SESSION", SESSION.to_owned()),
         ("PANOREC_LINK", format!("{LINK}/link.sock")),
         ("PANOREC_LOG", order.settings.pod_log.clone()),
+        ("PANOREC_RECORDING", format!("{}/{}", order.namespace, order.name)),
         ("HOME", "/tmp".to_owned()),
         ("TMPDIR", "/tmp".to_owned()),
     ];

@@ -35,7 +35,7 @@ use super::event::{PublisherEvent, RecorderEvent};
 use super::fold::Folded;
 use super::history::History;
 use super::intent::Intent;
-use super::name::PartName;
+use super::name::{PartName, RunNumber};
 use super::request::{Delivery, Request};
 use super::status::Report;
 use super::stream::ToldIntent;
@@ -123,6 +123,12 @@ impl SessionDir {
     /// All journals, as far as they count.
     pub fn history(&self) -> Result<History, FolderError> {
         read::history(&self.root)
+    }
+
+    /// The newest run of the recorder; 0 before the first.
+    pub fn newest_recorder_run(&self) -> Result<RunNumber, FolderError> {
+        let runs = self.root.folder(format!("{}/runs", RecorderEvent::HALF))?;
+        Ok(read::run_numbers(&runs)?.last().copied().unwrap_or_default())
     }
 
     /// How the recording stands.

@@ -19,8 +19,18 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts one, and waits until it has looked at everything once.
+    /// Starts one with an account of the namespace.
     pub fn start(space: &Space, args: &[&str]) -> Operator {
+        Operator::start_as(space, args, account(space))
+    }
+
+    /// Starts one whose account is not of the namespace, and outlives it.
+    pub fn start_from_outside(space: &Space) -> Operator {
+        let args = ["--lease-namespace", "panorec-system"];
+        Operator::start_as(space, &args, cluster_account())
+    }
+
+    fn start_as(space: &Space, args: &[&str], kubeconfig: String) -> Operator {
         let own = ["operator", "--image-pull-policy", "IfNotPresent", "--namespace", &space.name];
         let own = own.iter().chain(&["--listen", "127.0.0.1:0", "--identity", "one", "--reach", "proxy"]);
         let scratch = Scratch::new();
@@ -28,7 +38,7 @@ impl Operator {
         std::fs::write(&key, "0123456789abcdef0123456789abcdef").expect("a key");
         let mut all: Vec<String> = own.chain(args).map(|arg| (*arg).to_owned()).collect();
         all.extend(["--token-key-file".to_owned(), key.display().to_string()]);
-        std::fs::write(scratch.join("kubeconfig"), account(space)).expect("a kubeconfig");
+        std::fs::write(scratch.join("kubeconfig"), kubeconfig).expect("a kubeconfig");
         let mut operator = Operator { child: None, args: all, scratch, starts: 0 };
         operator.begin();
         operator
@@ -63,6 +73,23 @@ impl Operator {
         });
     }
 
+    /// What its diagnostics say.
+    pub fn state(&self) -> Option<Value> {
+        let said = std::fs::read_to_string(self.log()).ok()?;
+        let line = said.lines().find(|line| line.contains("\"serves\""))?;
+        let line: Value = serde_json::from_str(line).ok()?;
+        let url = format!("http://{}/debug/state", line["address"].as_str()?);
+        let output = Command::new("curl").args(["-s", "--max-time", "5", &url]).output().ok()?;
+        serde_json::from_slice(&output.stdout).ok()
+    }
+
+    /// Its memory, as the kernel says.
+    pub fn memory(&self) -> String {
+        let pid = self.child.as_ref().map_or(0, Child::id);
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("gone").to_owned()
+    }
+
     fn log(&self) -> PathBuf {
         self.scratch.join(&format!("operator-{}.log", self.starts))
     }
@@ -85,7 +112,27 @@ impl Operator {
 fn account(space: &Space) -> String {
     let manifest = include_str!("../manifests/namespaced.yaml").replace("NAMESPACE", &space.name);
     super::cluster::apply_text(&manifest);
-    let token = space.kubectl(&["create", "token", "panorec-operator", "--duration=4h"]);
+    kubeconfig(&space.name)
+}
+
+/// The account of the manifests for the whole cluster, and one more right: this operator is outside.
+fn cluster_account() -> String {
+    let manifests = include_str!("../manifests/operator.yaml");
+    let accounts: Vec<&str> = manifests.split("---").filter(|part| !part.contains("kind: Deployment")).collect();
+    super::cluster::apply_text(&accounts.join("---"));
+    let proxy = json!({ "apiVersion": "v1", "kind": "List", "items": [
+        { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": "panorec-test-proxy" },
+          "rules": [{ "apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get", "update"] }] },
+        { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": { "name": "panorec-test-proxy" },
+          "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "panorec-test-proxy" },
+          "subjects": [{ "kind": "ServiceAccount", "name": "panorec-operator", "namespace": "panorec-system" }] }
+    ] });
+    super::cluster::apply(&proxy).expect("a role");
+    kubeconfig("panorec-system")
+}
+
+fn kubeconfig(namespace: &str) -> String {
+    let token = super::kubectl(&["create", "token", "panorec-operator", "--duration=4h", "-n", namespace]);
     let text = super::kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]);
     let mut config: Value = serde_json::from_str(&text).expect("JSON");
     config["users"][0]["user"] = json!({ "token": token.trim() });
