@@ -204,6 +204,10 @@ impl One<'_> {
             let prepared = prepare(self.recording, self.uid, None, &course, &found, settings);
             apply(client, self.recording, self.uid, &settings.pod.claim, prepared).await?;
         }
+        if let Course::Rest | Course::Expire = course {
+            // Only now the cache shows that it is over.
+            queue.look_again();
+        }
         if let Course::Leave = course {
             self.context.forget(self.uid);
             queue.look_again();
@@ -346,7 +350,6 @@ impl One<'_> {
         if !over || was.is_some_and(|(was, _)| was == truth) {
             return;
         }
-        self.context.queue.look_again();
         self.context.metrics.ended.get_or_create(&ReasonLabel { reason: reason.clone() }).inc();
         let event = Event {
             type_: if truth == "True" { EventType::Normal } else { EventType::Warning },

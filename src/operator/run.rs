@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -173,12 +173,14 @@ where
     }
 }
 
-/// A cache of objects, and the objects as they change. Managed fields are left out: they are most
-/// of an object, and of no use here.
+/// A cache of objects, the objects as they change, and whether the cache has been filled.
+type Cached<K, S> = (Store<K>, S, watch::Receiver<bool>);
+
+/// Managed fields are left out: they are most of an object, and of no use here.
 fn cached<K>(
     api: Api<K>,
     config: watcher::Config,
-) -> (Store<K>, impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static)
+) -> Cached<K, impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static>
 where
     K: Resource<DynamicType = ()>
         + Lookup<DynamicType = ()>
@@ -190,12 +192,24 @@ where
         + 'static,
 {
     let (store, writer) = reflector::store();
+    // The store's own way to wait wakes one of those that wait, and there are more.
+    let (fill, filled) = watch::channel(false);
     let stream = watcher(api, config)
         .default_backoff()
         .modify(|object| object.meta_mut().managed_fields = None)
         .reflect(writer)
+        .inspect_ok(move |event| {
+            if let watcher::Event::InitDone = event {
+                fill.send_replace(true);
+            }
+        })
         .touched_objects();
-    (store, stream)
+    (store, stream, filled)
+}
+
+async fn filled(mut filled: watch::Receiver<bool>) {
+    // A watch that has ended is noticed by who reads it.
+    let _ = filled.wait_for(|filled| *filled).await;
 }
 
 /// Reconciles until `end`.
@@ -208,11 +222,12 @@ async fn lead(
 ) {
     let namespace = settings.namespace.clone();
     let ours = || watcher::Config::default().labels(&names::selector());
-    let (recordings, recording_events) =
+    let (recordings, recording_events, recordings_filled) =
         cached::<DeserializeGuard<Recording>>(scoped(&client, namespace.as_deref()), watcher::Config::default());
-    let (jobs, job_events) = cached::<Job>(scoped(&client, namespace.as_deref()), ours());
-    let (pods, pod_events) = cached::<Pod>(scoped(&client, namespace.as_deref()), ours());
-    let (budgets, budget_events) = cached::<PodDisruptionBudget>(scoped(&client, namespace.as_deref()), ours());
+    let (jobs, job_events, jobs_filled) = cached::<Job>(scoped(&client, namespace.as_deref()), ours());
+    let (pods, pod_events, pods_filled) = cached::<Pod>(scoped(&client, namespace.as_deref()), ours());
+    let (budgets, budget_events, budgets_filled) =
+        cached::<PodDisruptionBudget>(scoped(&client, namespace.as_deref()), ours());
     let (wake, woken) = mpsc::unbounded_channel();
     let dialer = match Dialer::new(client.clone(), settings.reach, settings.token_key.clone()) {
         Ok(dialer) => dialer,
@@ -227,13 +242,13 @@ async fn lead(
     tasks.spawn(wake_owners(budget_events, wake.clone(), owner_of));
     tasks.spawn(wake_owners(pod_events, wake.clone(), named_by_pod));
     if let Some(after) = settings.node_lost {
-        let (nodes, events) = cached::<Node>(Api::all(client.clone()), watcher::Config::default());
+        let (nodes, events, _) = cached::<Node>(Api::all(client.clone()), watcher::Config::default());
         tasks.spawn(events.for_each(|_| std::future::ready(())));
         tasks.spawn(super::nodes::run(client.clone(), nodes, pods.clone(), after));
     }
     // Nothing is decided before the children are known: what is not in a cache would be made anew.
     shared.ready.send_replace(false);
-    let _ = tokio::join!(jobs.wait_until_ready(), pods.wait_until_ready(), budgets.wait_until_ready());
+    tokio::join!(filled(jobs_filled), filled(pods_filled), filled(budgets_filled));
     let reporter = Reporter { controller: names::MANAGER.into(), instance: Some(settings.identity.clone()) };
     let context = Context::new(
         client.clone(),
@@ -249,15 +264,15 @@ async fn lead(
         return tracing::error!("it leads already");
     }
     tasks.spawn({
-        let (shared, recordings) = (Arc::clone(&shared), recordings.clone());
+        let (shared, ready) = (Arc::clone(&shared), recordings_filled.clone());
         async move {
-            let _ = recordings.wait_until_ready().await;
+            filled(ready).await;
             shared.ready.send_replace(true);
             queue.run(wake).await;
         }
     });
     let context = Arc::new(context);
-    tasks.spawn(forget_gone(recordings.clone(), Arc::clone(&context)));
+    tasks.spawn(forget_gone(recordings.clone(), recordings_filled, Arc::clone(&context)));
     let woken = futures::stream::poll_fn({
         let mut woken = woken;
         move |cx| woken.poll_recv(cx)
@@ -273,13 +288,11 @@ async fn lead(
 }
 
 /// Recordings that are gone without having been looked at once more are forgotten.
-async fn forget_gone(recordings: Recordings, context: Arc<Context>) {
+async fn forget_gone(recordings: Recordings, ready: watch::Receiver<bool>, context: Arc<Context>) {
+    filled(ready).await;
     let mut tick = tokio::time::interval(FORGET);
     loop {
         tick.tick().await;
-        if recordings.wait_until_ready().await.is_err() {
-            return;
-        }
         let live: HashSet<String> =
             recordings.state().iter().filter_map(|recording| recording.meta().uid.clone()).collect();
         context.retain(|uid| live.contains(uid));

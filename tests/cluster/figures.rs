@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::basics::{length, pages};
 use crate::media::checks::Checks;
 use crate::support::recording::Watched;
-use crate::support::{Operator, Space};
+use crate::support::{Operator, Space, kubectl_may_fail, wait};
 
 fn moment(value: &Value) -> Option<f64> {
     let time: jiff::Timestamp = value.as_str()?.parse().ok()?;
@@ -94,5 +94,70 @@ fn eight_pods_torn_away_in_a_row() {
     let files = recording.output();
     checks.that("one file", files.len() == 1, format!("{files:?}"));
     println!("    {:.1} s of video", length(&files[0]));
+    checks.done();
+}
+
+/// A script of the tests' own node.
+fn node(script: &str, name: &str) {
+    let state = crate::support::cluster::given("PANOREC_TEST_STATE");
+    let path = format!("{}/tests/cluster/node/{script}", env!("CARGO_MANIFEST_DIR"));
+    let status = std::process::Command::new(path).args([name, &state]).status().expect("the script starts");
+    assert!(status.success(), "{script} {name}");
+}
+
+/// Removed again, also on failure.
+struct SecondNode;
+
+impl Drop for SecondNode {
+    fn drop(&mut self) {
+        kubectl_may_fail(&["uncordon", "panorec-test"]);
+        node("remove-node", "second");
+    }
+}
+
+#[test]
+#[ignore = "takes long and a second node: run once for its figure"]
+fn a_lost_node_is_left_and_its_old_recorder_stops_itself() {
+    let mut checks = Checks::default();
+    let server = pages();
+    let space = Space::new("nodelost");
+    node("add-node", "second");
+    let second = SecondNode;
+    kubectl_may_fail(&["cordon", "panorec-test"]);
+    let _operator = Operator::start_from_outside(&space, &["--node-lost-seconds", "20"]);
+    let recording = space.record("lesson", &server.url("clock.html"), json!({}));
+    recording.phase("recording", 120);
+    kubectl_may_fail(&["uncordon", "panorec-test"]);
+    std::thread::sleep(Duration::from_secs(3));
+    let old = recording.pods().remove(0);
+    checks.that("on the second node", old["spec"]["nodeName"] == "second", &old["spec"]["nodeName"]);
+    let began = std::time::Instant::now();
+    node("cut", "second");
+    recording.event("runStarted", 2, 300);
+    recording.event("gapEnded", 1, 60);
+    println!("    goes on elsewhere after {:.1} s (20 s of them the setting)", began.elapsed().as_secs_f64());
+    let lives = crate::support::pods::runs(&old, "chromium");
+    println!("    the old pod's Chrome still runs: {lives}");
+    node("uncut", "second");
+    wait("the old recorder to stop", Duration::from_secs(120), || {
+        (!crate::support::pods::runs(&old, "chromium")).then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(3));
+    recording.tell(json!({ "state": "Stopped", "revision": 1 }));
+    let (_, finished) = recording.phase("finished", 120);
+    let gaps = &finished["status"]["gaps"];
+    checks.that("one gap", gaps["count"] == 1, gaps);
+    let files = recording.output();
+    checks.that("one file", files.len() == 1, format!("{files:?}"));
+    let status = &finished["status"];
+    let wall = |name: &str| moment(&status[name]).expect("a time");
+    let lost = gaps["totalSeconds"].as_f64().unwrap_or(f64::NAN);
+    checks.near(
+        "video and gap make the whole, in s",
+        &json!(length(&files[0]) + lost),
+        wall("stopTime") - wall("startTime"),
+        0.5,
+    );
+    drop(second);
     checks.done();
 }

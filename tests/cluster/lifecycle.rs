@@ -78,7 +78,7 @@ fn the_same_name_in_two_namespaces_and_a_namespace_that_goes() {
     let mut checks = Checks::default();
     let server = pages();
     let (one, two) = (Space::new("same-one"), Space::new("same-two"));
-    let (_first, _second) = (Operator::start(&one, &[]), Operator::start_from_outside(&two));
+    let (_first, _second) = (Operator::start(&one, &[]), Operator::start_from_outside(&two, &[]));
     let spec = json!({ "maxDurationSeconds": 8, "width": 640, "height": 360 });
     let a = one.record("lesson", &server.url("clock.html"), spec.clone());
     let b = two.record("lesson", &server.url("clock.html"), spec);
@@ -118,6 +118,45 @@ fn publishing_again_makes_the_file_anew_without_chrome() {
     checks.that("succeeded", condition(&done, "Succeeded")["status"] == "True", condition(&done, "Succeeded"));
     let starts = recording.journal().iter().filter(|event| event["event"] == "browserStarted").count();
     checks.that("Chrome started once in all", starts == 1, starts);
+    checks.done();
+}
+
+#[test]
+fn the_janitor_removes_what_nothing_needs() {
+    let mut checks = Checks::default();
+    let server = pages();
+    let space = Space::new("janitor");
+    let operator = Operator::start(&space, &[]);
+    let spec = json!({ "maxDurationSeconds": 4, "width": 320, "height": 180, "frameRate": 10 });
+    let kept = space.record("kept", &server.url("static.html"), spec.clone());
+    let removed = space.record("removed", &server.url("static.html"), spec);
+    kept.phase("finished", 120);
+    removed.phase("finished", 120);
+    removed.delete();
+    gone(&space, "removed");
+    let running = space.record("running", &server.url("static.html"), json!({}));
+    running.phase("recording", 60);
+    let clean = || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_panorec"))
+            .args(["janitor", "--root"])
+            .arg(space.folder())
+            .args(["--namespace", &space.name, "--keep-finished-seconds", "0", "--keep-unfinished-seconds", "0"])
+            .env("KUBECONFIG", operator.kubeconfig())
+            .output()
+            .expect("the janitor starts")
+    };
+    let output = clean();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    checks.that("it ends well", output.status.success(), &said);
+    checks.that("gone", !removed.session().exists(), removed.session().display());
+    checks.that("kept", kept.output().len() == 1, kept.session().display());
+    checks.that("left alone", running.session().join("recorder/request.json").exists(), running.session().display());
+    running.annotate("panorec.dev/discard=true");
+    running.delete();
+    gone(&space, "running");
+    wait_for_none(&space, "pods");
+    let said = String::from_utf8_lossy(&clean().stdout).into_owned();
+    checks.that("a discarded one goes", !running.session().exists(), said);
     checks.done();
 }
 

@@ -20,7 +20,7 @@ fn twelve_recordings_take_turns_by_two() {
     let space = Space::new("queue");
     let mut items: Vec<Value> = (1..=COUNT)
         .map(|n| {
-            let spec = json!({ "maxDurationSeconds": 2, "width": 320, "height": 180, "frameRate": 10 });
+            let spec = json!({ "maxDurationSeconds": 6, "width": 320, "height": 180, "frameRate": 10 });
             space.recording(&format!("lesson-{n:02}"), &server.url("static.html"), spec)
         })
         .collect();

@@ -25,8 +25,8 @@ impl Operator {
     }
 
     /// Starts one whose account is not of the namespace, and outlives it.
-    pub fn start_from_outside(space: &Space) -> Operator {
-        let args = ["--lease-namespace", "panorec-system"];
+    pub fn start_from_outside(space: &Space, args: &[&str]) -> Operator {
+        let args = [&["--lease-namespace", "panorec-system"], args].concat();
         Operator::start_as(space, &args, cluster_account())
     }
 
@@ -81,6 +81,11 @@ impl Operator {
         let url = format!("http://{}/debug/state", line["address"].as_str()?);
         let output = Command::new("curl").args(["-s", "--max-time", "5", &url]).output().ok()?;
         serde_json::from_slice(&output.stdout).ok()
+    }
+
+    /// The file with which it reaches the API server.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.scratch.join("kubeconfig")
     }
 
     /// Its memory, as the kernel says.
