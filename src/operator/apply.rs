@@ -65,20 +65,18 @@ pub async fn apply(
         if let Some(Finalizer::Add(list)) = &finalizer {
             set_finalizers(client, recording, &namespace, list).await?;
         }
-        if let Some(budget) = make_budget {
-            create(&budgets, *budget, uid).await?;
-        }
-        match create(&jobs, *job, uid).await {
+        let budget_made = match make_budget {
+            Some(budget) => create(&budgets, *budget, uid).await,
+            None => Ok(()),
+        };
+        let made = match budget_made {
+            Ok(()) => create(&jobs, *job, uid).await,
+            Err(error) => Err(error),
+        };
+        match made.map_err(refusal) {
             Ok(()) => applied.job_made = true,
-            Err(ApplyError::Kube { source: kube::Error::Api(status), .. })
-                if status.code == 403 || status.code == 422 || status.code == 400 =>
-            {
-                let causes = status.details.iter().flat_map(|details| &details.causes);
-                let ends = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
-                let refused = Obstacle::Refused(status.message.clone());
-                applied.obstacle = Some(if ends { Obstacle::NamespaceEnds } else { refused });
-            }
-            Err(error) => return Err(error),
+            Err(Ok(obstacle)) => applied.obstacle = Some(obstacle),
+            Err(Err(error)) => return Err(error),
         }
     }
     if let Some(name) = remove_budget {
@@ -106,6 +104,17 @@ pub async fn apply(
         set_finalizers(client, recording, &namespace, list).await?;
     }
     Ok(applied)
+}
+
+/// What a person has to know of an error that says no.
+fn refusal(error: ApplyError) -> Result<Obstacle, ApplyError> {
+    let ApplyError::Kube { source: kube::Error::Api(status), .. } = &error else { return Err(error) };
+    if !matches!(status.code, 400 | 403 | 422) {
+        return Err(error);
+    }
+    let mut causes = status.details.iter().flat_map(|details| &details.causes);
+    let ends = causes.any(|cause| cause.reason == "NamespaceTerminating");
+    Ok(if ends { Obstacle::NamespaceEnds } else { Obstacle::Refused(status.message.clone()) })
 }
 
 fn params() -> PatchParams {

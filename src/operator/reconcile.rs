@@ -198,7 +198,8 @@ impl One<'_> {
         tracing::debug!(recording = self.recording.name_any(), ?course, "looks at it");
         let prepared = prepare(self.recording, self.uid, self.valid.ok(), &course, &found, settings);
         let applied = apply(client, self.recording, self.uid, &settings.pod.claim, prepared).await?;
-        if applied.obstacle == Some(Obstacle::NamespaceEnds) && self.recording.metadata.deletion_timestamp.is_some() {
+        let hopeless = matches!(applied.obstacle, Some(Obstacle::NamespaceEnds | Obstacle::ClaimMissing(_)));
+        if hopeless && self.recording.metadata.deletion_timestamp.is_some() {
             // What was recorded stays on the volume; here nothing can finish it any more.
             course = Course::Leave;
             let prepared = prepare(self.recording, self.uid, None, &course, &found, settings);

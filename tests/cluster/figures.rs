@@ -161,3 +161,37 @@ fn a_lost_node_is_left_and_its_old_recorder_stops_itself() {
     drop(second);
     checks.done();
 }
+
+#[test]
+#[ignore = "takes long: run once for the table of docs/cluster.md"]
+fn what_a_recording_needs() {
+    let server = pages();
+    let space = Space::new("needs");
+    let _operator = Operator::start(&space, &["--recorder-memory-limit-mib", "4096"]);
+    for (width, height, rate) in
+        [(640, 360, 24), (1280, 720, 24), (1280, 720, 30), (1280, 720, 60), (1920, 1080, 30), (2560, 1440, 30)]
+    {
+        let name = format!("lesson-{width}-{rate}");
+        let spec = json!({ "width": width, "height": height, "frameRate": rate });
+        let recording = space.record(&name, &server.url("clock.html"), spec);
+        recording.phase("recording", 60);
+        std::thread::sleep(Duration::from_secs(5));
+        let pod = recording.pods().remove(0);
+        let usage = |container: &str| crate::support::pods::usage(&pod, container);
+        let before = ["recorder", "publisher", "await"].map(usage);
+        std::thread::sleep(Duration::from_secs(20));
+        let after = ["recorder", "publisher", "await"].map(usage);
+        let cores = |n: usize| (after[n].cpu_seconds - before[n].cpu_seconds) / 20.0;
+        println!(
+            "    {width}x{height} at {rate}: recorder {:.2} cores, {} MiB; publisher {:.3} cores, {} MiB; await {:.3} cores, {} MiB",
+            cores(0),
+            after[0].memory_mib,
+            cores(1),
+            after[1].memory_mib,
+            cores(2),
+            after[2].memory_mib
+        );
+        recording.tell(json!({ "state": "Stopped", "revision": 1 }));
+        recording.phase("finished", 120);
+    }
+}

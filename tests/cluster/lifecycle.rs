@@ -57,7 +57,7 @@ fn deleting_finishes_the_file_and_leaves_nothing_in_the_cluster() {
     let first = recording.session();
 
     // The same name again is another recording.
-    let again = space.record("lesson", &server.url("clock.html"), json!({ "maxDurationSeconds": 5 }));
+    let again = space.record("lesson", &server.url("clock.html"), json!({ "maxDurationSeconds": 10 }));
     again.until("there", Duration::from_secs(10), |_| true);
     again.phase("finished", 120);
     checks.that("another folder", again.session() != first, again.session().display());
@@ -79,7 +79,7 @@ fn the_same_name_in_two_namespaces_and_a_namespace_that_goes() {
     let server = pages();
     let (one, two) = (Space::new("same-one"), Space::new("same-two"));
     let (_first, _second) = (Operator::start(&one, &[]), Operator::start_from_outside(&two, &[]));
-    let spec = json!({ "maxDurationSeconds": 8, "width": 640, "height": 360 });
+    let spec = json!({ "maxDurationSeconds": 10, "width": 640, "height": 360 });
     let a = one.record("lesson", &server.url("clock.html"), spec.clone());
     let b = two.record("lesson", &server.url("clock.html"), spec);
     a.phase("finished", 120);
@@ -107,7 +107,7 @@ fn publishing_again_makes_the_file_anew_without_chrome() {
     let server = pages();
     let space = Space::new("again");
     let _operator = Operator::start(&space, &[]);
-    let recording = space.record("lesson", &server.url("clock.html"), json!({ "maxDurationSeconds": 6 }));
+    let recording = space.record("lesson", &server.url("clock.html"), json!({ "maxDurationSeconds": 10 }));
     recording.phase("finished", 120);
     let file = recording.output().remove(0);
     std::fs::remove_file(&file).expect("removed");
@@ -127,7 +127,7 @@ fn the_janitor_removes_what_nothing_needs() {
     let server = pages();
     let space = Space::new("janitor");
     let operator = Operator::start(&space, &[]);
-    let spec = json!({ "maxDurationSeconds": 4, "width": 320, "height": 180, "frameRate": 10 });
+    let spec = json!({ "maxDurationSeconds": 10, "width": 320, "height": 180, "frameRate": 10 });
     let kept = space.record("kept", &server.url("static.html"), spec.clone());
     let removed = space.record("removed", &server.url("static.html"), spec);
     kept.phase("finished", 120);
@@ -154,7 +154,7 @@ fn the_janitor_removes_what_nothing_needs() {
     running.annotate("panorec.dev/discard=true");
     running.delete();
     gone(&space, "running");
-    wait_for_none(&space, "pods");
+    wait("its pod to go", Duration::from_secs(120), || running.pods().is_empty().then_some(()));
     let said = String::from_utf8_lossy(&clean().stdout).into_owned();
     checks.that("a discarded one goes", !running.session().exists(), said);
     checks.done();
@@ -187,7 +187,7 @@ fn helm_and_kstatus_tell_running_done_and_failed_apart() {
         std::fs::create_dir_all(folder.join("templates")).expect("a chart");
         std::fs::write(folder.join("Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 0.1.0\n"))
             .expect("a chart");
-        let recording = space.recording(name, url, json!({ "maxDurationSeconds": 8 }));
+        let recording = space.recording(name, url, json!({ "maxDurationSeconds": 10 }));
         std::fs::write(folder.join("templates/recording.yaml"), recording.to_string()).expect("a chart");
         folder
     };
@@ -272,7 +272,7 @@ fn a_restricted_namespace_takes_the_pod_and_chrome_has_its_sandbox() {
     let labels = get(&["namespace", &space.name])["metadata"]["labels"].clone();
     checks.that("restricted", labels["pod-security.kubernetes.io/enforce"] == "restricted", &labels);
     let _operator = Operator::start(&space, &[]);
-    let recording = space.record("lesson", &server.url("static.html"), json!({ "maxDurationSeconds": 4 }));
+    let recording = space.record("lesson", &server.url("static.html"), json!({ "maxDurationSeconds": 10 }));
     let (_, finished) = recording.phase("finished", 120);
     checks.that("sandboxed", finished["status"]["recorder"]["sandboxed"] == true, &finished["status"]["recorder"]);
     checks.done();

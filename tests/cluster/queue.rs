@@ -20,7 +20,7 @@ fn twelve_recordings_take_turns_by_two() {
     let space = Space::new("queue");
     let mut items: Vec<Value> = (1..=COUNT)
         .map(|n| {
-            let spec = json!({ "maxDurationSeconds": 6, "width": 320, "height": 180, "frameRate": 10 });
+            let spec = json!({ "maxDurationSeconds": 8, "width": 320, "height": 180, "frameRate": 10 });
             space.recording(&format!("lesson-{n:02}"), &server.url("static.html"), spec)
         })
         .collect();
@@ -92,7 +92,7 @@ fn a_job_for_kueue_waits_suspended_and_is_left_to_it() {
     let server = pages();
     let space = Space::new("kueue");
     let _operator = Operator::start(&space, &[]);
-    let mut recording = space.recording("lesson", &server.url("static.html"), json!({ "maxDurationSeconds": 4 }));
+    let mut recording = space.recording("lesson", &server.url("static.html"), json!({ "maxDurationSeconds": 10 }));
     recording["metadata"]["labels"] = json!({ "kueue.x-k8s.io/queue-name": "lessons" });
     let watched = crate::support::recording::Watched::new(&space, "lesson");
     apply(&recording).expect("applied");

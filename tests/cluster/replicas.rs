@@ -54,7 +54,7 @@ fn dies(times: usize) {
     install(&space);
     for round in 0..times {
         let name = |n: usize| format!("lesson-{round}-{n}");
-        let spec = json!({ "maxDurationSeconds": 5, "width": 320, "height": 180, "frameRate": 10 });
+        let spec = json!({ "maxDurationSeconds": 10, "width": 320, "height": 180, "frameRate": 10 });
         let items: Vec<Value> =
             (0..RECORDINGS).map(|n| space.recording(&name(n), &server.url("static.html"), spec.clone())).collect();
         let pod = wait("a leader", Duration::from_secs(60), || leader(&space));

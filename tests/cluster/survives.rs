@@ -212,7 +212,7 @@ fn a_job_that_vanishes_is_made_again() {
     drop(pod);
 
     // A finished folder whose Job and pod went before anybody read them.
-    let second = space.record("second", &server.url("clock.html"), json!({ "maxDurationSeconds": 6 }));
+    let second = space.record("second", &server.url("clock.html"), json!({ "maxDurationSeconds": 10 }));
     second.phase("recording", 60);
     operator.kill();
     wait("a result", Duration::from_secs(120), || {

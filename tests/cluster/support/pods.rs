@@ -35,3 +35,40 @@ pub fn runs(pod: &Value, program: &str) -> bool {
         of_pod && fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == program)
     })
 }
+
+/// What a container has used.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    pub cpu_seconds: f64,
+    /// Without files that the kernel may drop.
+    pub memory_mib: u64,
+}
+
+/// What this container has used, by its control groups (version 1 or 2).
+pub fn usage(pod: &Value, container: &str) -> Usage {
+    let pid = main_process(pod, container);
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("its control groups");
+    let path = |controller: &str| {
+        groups.lines().find_map(|line| {
+            let (names, path) = line.split_once(':')?.1.split_once(':')?;
+            names.split(',').any(|name| name == controller).then(|| path.to_owned())
+        })
+    };
+    let number = |text: &str| text.trim().parse::<u64>().unwrap_or(0);
+    let field = |text: &str, name: &str| {
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    let read = |path: String| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    if let (Some(cpu), Some(memory)) = (path("cpuacct"), path("memory")) {
+        let memory = format!("/sys/fs/cgroup/memory{memory}");
+        let used = number(&read(format!("{memory}/memory.usage_in_bytes")));
+        let files = field(&read(format!("{memory}/memory.stat")), "total_inactive_file ");
+        let nanoseconds = number(&read(format!("/sys/fs/cgroup/cpuacct{cpu}/cpuacct.usage")));
+        return Usage { cpu_seconds: nanoseconds as f64 / 1e9, memory_mib: used.saturating_sub(files) >> 20 };
+    }
+    let folder = format!("/sys/fs/cgroup{}", path("").expect("a group of version 2"));
+    let used = number(&read(format!("{folder}/memory.current")));
+    let files = field(&read(format!("{folder}/memory.stat")), "inactive_file ");
+    let microseconds = field(&read(format!("{folder}/cpu.stat")), "usage_usec ");
+    Usage { cpu_seconds: microseconds as f64 / 1e6, memory_mib: used.saturating_sub(files) >> 20 }
+}
