@@ -42,12 +42,13 @@ bench: setup ## panorec against Xvfb + FFmpeg x11grab in the same run, as a tabl
 	@cargo build --release --locked
 	@/usr/bin/python3 tests/media/bench/bench.py $(BENCH)
 
-cluster: ## a real Kubernetes node with panorec's image, for tests and by hand (as root; the first time 20 min)
+cluster: ## a real Kubernetes node with panorec installed, to try it by hand (as root; the first time 20 min)
 	@scripts/setup build cluster
 	@tests/cluster/node/build >/dev/null
 	@cargo build --release --locked
 	@tests/cluster/node/up
 	@tests/cluster/image/build
+	@tests/cluster/install-here
 
 cluster-down: ## stop it and remove all of it but its logs
 	@tests/cluster/node/down

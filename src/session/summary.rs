@@ -2,8 +2,9 @@
 
 use super::status::{Report, Video};
 
-/// The most that Kubernetes keeps of a container's termination message, in bytes.
-pub const TERMINATION_MESSAGE_BYTES: usize = 4096;
+/// The most that Kubernetes keeps of a container's termination message, in bytes: 12 KiB of a pod, shared
+/// equally by its containers, and a recorder pod has four (kubelet, kuberuntime: MaxPodTerminationMessageLogLength).
+pub const TERMINATION_MESSAGE_BYTES: usize = 3072;
 
 /// One way to make a report smaller; false when it has nothing left to take.
 type Cut = fn(&mut Report) -> bool;

@@ -290,3 +290,52 @@ fn without_a_profile_it_says_that_there_is_no_sandbox() {
     checks.that("no sandbox", succeeded["status"] == "False" && succeeded["reason"] == "NoSandbox", succeeded);
     checks.done();
 }
+
+#[test]
+fn the_examples_become_videos() {
+    let mut checks = Checks::default();
+    let answers: std::collections::HashMap<String, crate::media::server::Answer> = std::collections::HashMap::from([(
+        "/callback".to_owned(),
+        Box::new(|_: &[u8]| (200u16, Vec::<u8>::new())) as _,
+    )]);
+    let server = crate::media::Server::on(&crate::support::cluster::pages_host(), None, answers);
+    let space = Space::new("examples");
+    let _operator = Operator::start(&space, &[]);
+    space.kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "lesson-key",
+        &format!("--from-literal=panorec-hls.key={}", "5e".repeat(16)),
+    ]);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("examples")
+        .flatten()
+        .filter_map(|entry| entry.path().file_stem()?.to_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    checks.that("all of them", names.len() >= 4, format!("{names:?}"));
+    for name in &names {
+        let text = std::fs::read_to_string(format!("{}/examples/{name}.yaml", env!("CARGO_MANIFEST_DIR")))
+            .expect("an example");
+        let page = if name == "manual-start" { "manual.html?startAfter=1000" } else { "clock.html" };
+        let text = text
+            .replace("https://example.com/", &server.url(page))
+            .replace("https://hooks.example.com/recorded", &server.url("callback"))
+            .replace("metadata:\n", &format!("metadata:\n  namespace: {}\n", space.name));
+        let watched = crate::support::recording::Watched::new(&space, name);
+        crate::support::cluster::apply_text(&text);
+        watched.phase("recording", 60);
+        sleep(Duration::from_secs(8));
+        watched.tell(json!({ "state": "Stopped", "revision": 1 }));
+        let (_, finished) = watched.phase("finished", 60);
+        let succeeded = condition(&finished, "Succeeded");
+        checks.that(name, succeeded["status"] == "True" && succeeded["reason"] == "Finished", succeeded);
+        let files: Vec<String> =
+            watched.output().iter().filter_map(|file| file.file_name()?.to_str().map(str::to_owned)).collect();
+        let seconds = finished["status"]["result"]["videos"][0]["durationSeconds"].as_f64().unwrap_or(0.0);
+        checks.that("its files", seconds > 6.0 && !files.is_empty(), format!("{seconds:.1} s in {files:?}"));
+    }
+    checks.done();
+}

@@ -16,7 +16,7 @@ const RECORDINGS: usize = 4;
 fn install(space: &Space) {
     apply_text(&include_str!("manifests/namespaced.yaml").replace("NAMESPACE", &space.name));
     let name = &space.name;
-    let text = include_str!("manifests/operator.yaml").replace("IMAGE", &given("PANOREC_TEST_IMAGE"));
+    let text = include_str!("manifests/operator.yaml").replace("panorec:image", &given("PANOREC_TEST_IMAGE"));
     let text = text.split("---").find(|part| part.contains("kind: Deployment")).expect("a Deployment");
     let text = text
         .replace("namespace: panorec-system", &format!("namespace: {name}"))
@@ -54,7 +54,7 @@ fn dies(times: usize) {
     install(&space);
     for round in 0..times {
         let name = |n: usize| format!("lesson-{round}-{n}");
-        let spec = json!({ "maxDurationSeconds": 10, "width": 320, "height": 180, "frameRate": 10 });
+        let spec = json!({ "maxDurationSeconds": 120, "width": 320, "height": 180, "frameRate": 10 });
         let items: Vec<Value> =
             (0..RECORDINGS).map(|n| space.recording(&name(n), &server.url("static.html"), spec.clone())).collect();
         let pod = wait("a leader", Duration::from_secs(60), || leader(&space));
@@ -70,9 +70,19 @@ fn dies(times: usize) {
             of_round.then_some(())
         });
         kill_container(&pod, "operator");
+        let mut told: Vec<String> = Vec::new();
         wait("all of them to finish", Duration::from_secs(300), || {
             let all = get(&["recordings", "-n", &space.name]);
-            let done = all["items"].as_array()?.iter().filter(|one| one["status"]["phase"] == "finished").count();
+            let all = all["items"].as_array()?;
+            for one in all.iter().filter(|one| one["status"]["phase"] == "recording") {
+                let name = one["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                if !told.contains(&name) {
+                    let stop = r#"{"spec":{"intent":{"state":"Stopped"}}}"#;
+                    space.kubectl(&["patch", "recording", &name, "--type=merge", "-p", stop]);
+                    told.push(name);
+                }
+            }
+            let done = all.iter().filter(|one| one["status"]["phase"] == "finished").count();
             (done == (round + 1) * RECORDINGS).then_some(())
         });
     }

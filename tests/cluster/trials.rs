@@ -48,20 +48,20 @@ fn five_hundred_pauses_fit() {
     let server = pages();
     let space = Space::new("pauses");
     let _operator = Operator::start(&space, &[]);
-    let spec = json!({ "width": 320, "height": 180, "frameRate": 10 });
-    let recording = space.record("lesson", &server.url("pauses.html?times=500"), spec);
+    let spec = json!({ "width": 320, "height": 180 });
+    let recording = space.record("lesson", &server.url("pauses.html?times=100000"), spec);
     recording.phase("recording", 60);
-    recording.event("paused", 500, 300);
-    recording.event("resumed", 500, 30);
+    recording.event("paused", 500, 400);
     recording.tell(json!({ "state": "Stopped", "revision": 1 }));
     let (_, finished) = recording.phase("finished", 120);
+    let count = recording.journal().iter().filter(|event| event["event"] == "paused").count();
     let pauses = &finished["status"]["pauses"];
-    checks.that("all counted", pauses["count"] == 500, &pauses["count"]);
+    checks.that("all counted", pauses["count"].as_u64() >= Some(500), format!("{} of {count}", pauses["count"]));
     let items = pauses["items"].as_array().map_or(0, Vec::len);
     checks.that("64 listed", items == 64 && pauses["truncated"] == true, items);
     checks.that("said by the page", pauses["items"][0]["by"] == "page", &pauses["items"][0]);
     let all = recording.result()["pauses"]["items"].as_array().map_or(0, Vec::len);
-    checks.that("all of them in result.json", all == 500, all);
+    checks.that("all of them in result.json", pauses["count"] == all, all);
     let bytes = finished["status"].to_string().len();
     checks.that("a status of at most 32 KiB", bytes <= 32 << 10, bytes);
     let message = wait("the pod's message", Duration::from_secs(30), || {
@@ -71,7 +71,7 @@ fn five_hundred_pauses_fit() {
     });
     checks.that("a termination message of at most 4 KiB", message.len() <= 4096, message.len());
     let told: Value = serde_json::from_str(&message).expect("JSON");
-    checks.that("which counts all", told["pauses"]["count"] == 500, &told["pauses"]["count"]);
+    checks.that("which counts all", told["pauses"]["count"] == all, &told["pauses"]["count"]);
     let writes = crate::support::audit::writes(&space.name);
     println!("    writes: {}", writes.len());
     checks.done();
