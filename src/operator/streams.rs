@@ -26,8 +26,6 @@ const LINE_BYTES: u64 = 512 << 10;
 /// How many streams may be on their way to having caught up at once: after a failover all of them
 /// connect anew.
 const CATCHING_UP: usize = 48;
-/// How many states wait to be written at most, while a page pauses and resumes without rest.
-const MILESTONES: usize = 8;
 /// How long a phase that passes quickly (the video is made, delivered) must last to be written.
 pub const PASSING: Duration = Duration::from_secs(1);
 
@@ -291,9 +289,8 @@ impl One {
         if phase != before && is_milestone(phase) {
             // Of many pauses in a moment the newest is enough.
             let known = Known::of(seen.follower.folded());
-            let many = seen.milestones.len() > MILESTONES;
             match seen.milestones.back_mut() {
-                Some(last) if many && last.status.phase.rank() == phase.rank() => *last = known,
+                Some(last) if last.status.phase.rank() == phase.rank() => *last = known,
                 _ => seen.milestones.push_back(known),
             }
         }

@@ -18,7 +18,7 @@ const NOT_WORTH_A_WRITE: [&str; 3] = ["content", "duration", "observedGeneration
 pub const CALM: Duration = Duration::from_secs(2);
 
 /// Writes `after` where `before` stands, unless nothing was worth a write, or something was written
-/// less than [`CALM`] ago (`last`) and nothing that people wait for has changed since.
+/// less than [`CALM`] ago (`last`) and the recording has come no step further since.
 pub async fn write(
     client: &Client,
     recording: &Recording,
@@ -30,7 +30,8 @@ pub async fn write(
     let Some(patch) = patch(before, &after, settled).map_err(kube::Error::SerdeError)? else {
         return Ok(Written::Same);
     };
-    if !settled && after.phase == before.phase && last.is_some_and(|last| last.elapsed() < CALM) {
+    // A page may pause and go on without rest.
+    if !settled && after.phase.rank() == before.phase.rank() && last.is_some_and(|last| last.elapsed() < CALM) {
         return Ok(Written::Later);
     }
     let api = Api::<Recording>::namespaced(client.clone(), &recording.namespace().unwrap_or_default());
