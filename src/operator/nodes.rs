@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt};
+use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
 use super::dereference::is_over;
+use super::names;
 
 /// How often nodes are looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -30,12 +32,24 @@ pub async fn run(client: Client, nodes: Store<Node>, pods: Store<Pod>, after: Du
             let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
             tracing::warn!(pod = name, namespace, "its node is lost; taking it away");
             let api = Api::<Pod>::namespaced(client.clone(), &namespace);
-            let params = DeleteParams::default().grace_period(0);
-            if let Err(error) = api.delete(&name, &params).await {
+            if let Err(error) = take_away(&api, &name).await {
                 tracing::warn!(%error, pod = name, "cannot take it away");
             }
         }
     }
+}
+
+/// Its Job makes another pod only once this one has ended, and no kubelet is there to say so. What is
+/// said here is what Kubernetes' own collector of orphaned pods says (pkg/controller/podgc).
+async fn take_away(api: &Api<Pod>, name: &str) -> Result<(), kube::Error> {
+    let ended = json!({ "status": { "phase": "Failed", "reason": "NodeLost", "conditions": [{
+        "type": "DisruptionTarget", "status": "True", "reason": "DeletionByPanorec",
+        "message": "its node does not answer", "lastTransitionTime": Timestamp::now(),
+    }] } });
+    let params = PatchParams { field_manager: Some(names::MANAGER.into()), ..PatchParams::default() };
+    api.patch_status(name, &params, &Patch::Strategic(ended)).await?;
+    api.delete(name, &DeleteParams::default().grace_period(0)).await?;
+    Ok(())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
