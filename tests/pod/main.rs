@@ -91,7 +91,7 @@ fn a_recording_from_its_start_to_its_result_and_once_more() {
     let result = finished(&claim);
     assert_eq!((&result["pauses"]["count"], &result["gaps"]["count"]), (&json!(1), &json!(0)));
     let message = read(&pod.message());
-    assert!(message.len() <= 4096);
+    assert!(message.len() <= 3072);
     let message: Value = serde_json::from_slice(&message).unwrap();
     assert_eq!(message["result"], result["result"]);
     let told: Value = serde_json::from_slice(&server.posted("/callback", DEADLINE).unwrap()).unwrap();

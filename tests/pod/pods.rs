@@ -79,7 +79,7 @@ impl Claim {
             port: free.local_addr().unwrap().port(),
             request: Request::new(PageUrl::parse(url).unwrap()),
             delivery: json!({
-                "taskId": "lesson-4", "format": "MP4", "folder": self.out(), "name": "lesson", "segmentSeconds": 30,
+                "taskId": "lesson-4", "format": "MP4", "destination": { "folder": { "path": self.out() } }, "name": "lesson", "segmentSeconds": 30,
                 "thumbnail": false, "contactSheet": false, "removeSession": false,
             }),
             intent: Intent::default(),

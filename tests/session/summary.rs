@@ -63,7 +63,7 @@ fn lists_go_before_warnings_and_these_before_the_error() {
 
     report.status.result = Some(StatusResult {
         error_code: Some("InternalErr".into()),
-        error_message: Some("x".repeat(3_000)),
+        error_message: Some("x".repeat(2_000)),
         videos: Vec::new(),
     });
     let warnings: Vec<String> = (0..30).map(|n| format!("{n} {}", "y".repeat(200))).collect();
