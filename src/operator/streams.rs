@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::io::{AsyncBufReadExt, AsyncReadExt};
+use http::StatusCode;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::RecordingRef;
-use super::reach::{Dialer, Lines, Target, Told};
+use super::reach::{Dialer, Lines, ReachError, Target, Told};
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase, Warnings};
 use crate::session::follow::Follower;
@@ -253,7 +254,15 @@ impl One {
     async fn read(&self, target: &Target) -> Result<(), String> {
         let mut permit = self.catching_up.acquire().await.ok();
         let cursor = lock(&self.seen).follower.cursor().clone();
-        let mut lines = self.dialer.events(target, &self.uid, &cursor).await.map_err(|error| error.to_string())?;
+        let opened = self.dialer.events(target, &self.uid, &cursor).await;
+        if let Err(ReachError::Refused(StatusCode::BAD_REQUEST)) = opened {
+            // The journals end before what was read of them: their machine went down with lines that were not on
+            // its disk yet. So all is read anew.
+            let mut seen = lock(&self.seen);
+            seen.follower = Follower::new();
+            seen.caught_up = false;
+        }
+        let mut lines = opened.map_err(|error| error.to_string())?;
         lock(&self.seen).connected = true;
         loop {
             let line = timeout(SILENCE, next_line(&mut lines)).await.map_err(|_| "it has gone silent".to_owned())?;
