@@ -108,8 +108,9 @@ impl Watched {
     }
 
     pub fn uid(&self) -> String {
-        let seen = self.seen();
-        seen[0]["metadata"]["uid"].as_str().expect("a UID").to_owned()
+        wait(&format!("{} to be there", self.name), Duration::from_secs(30), || {
+            Some(self.seen().first()?["metadata"]["uid"].as_str()?.to_owned())
+        })
     }
 
     /// The session's folder.
