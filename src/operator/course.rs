@@ -44,6 +44,25 @@ pub enum Course {
     Leave,
 }
 
+impl Course {
+    /// Whether the recording's Job is there, or on its way.
+    pub fn runs(&self) -> bool {
+        match self {
+            Course::Record | Course::Follow | Course::Replace { .. } => true,
+            Course::Queue { .. }
+            | Course::Undecided
+            | Course::Finish
+            | Course::GiveUp
+            | Course::Conclude(_)
+            | Course::Republish(_)
+            | Course::Republished { .. }
+            | Course::Rest
+            | Course::Expire
+            | Course::Leave => false,
+        }
+    }
+}
+
 /// What else the decision needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {

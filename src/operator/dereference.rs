@@ -80,7 +80,7 @@ impl Found {
         self.pods.iter().rev().filter(|pod| belongs_to(pod, job)).find_map(|pod| {
             let ended = awaited(pod)?;
             let report: Report = serde_json::from_str(ended.message.as_deref()?).ok()?;
-            let code = ExitCode::from_number(ended.exit_code).unwrap_or(ExitCode::Internal);
+            let code = ExitCode::of_process(ended.exit_code);
             (report.status.phase == Phase::Finished).then_some(Harvest { report, code })
         })
     }

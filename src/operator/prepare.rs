@@ -86,20 +86,7 @@ pub fn prepare(
 fn must_not_be_drained(recording: &Recording, valid: Option<&Valid>, course: &Course) -> bool {
     let phase = recording.status.as_ref().map_or(Phase::Normal, |status| status.phase);
     let stops = valid.is_some_and(|valid| valid.wanted.intent.state == IntentState::Stopped);
-    let records = match course {
-        Course::Record | Course::Follow | Course::Replace { .. } => true,
-        Course::Queue { .. }
-        | Course::Undecided
-        | Course::Finish
-        | Course::GiveUp
-        | Course::Conclude(_)
-        | Course::Republish(_)
-        | Course::Republished { .. }
-        | Course::Rest
-        | Course::Expire
-        | Course::Leave => false,
-    };
-    records && !stops && phase.rank() < Phase::Canceled.rank()
+    course.runs() && !stops && phase.rank() < Phase::Canceled.rank()
 }
 
 fn make(

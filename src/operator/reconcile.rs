@@ -247,19 +247,7 @@ impl One<'_> {
     /// Listens to the publisher there is, and tells it what is wanted.
     fn follow(&self, found: &Found, course: &Course) {
         let Ok(valid) = self.valid else { return };
-        let follows = match course {
-            Course::Record | Course::Follow | Course::Replace { .. } | Course::Finish => true,
-            Course::Queue { .. }
-            | Course::Undecided
-            | Course::GiveUp
-            | Course::Conclude(_)
-            | Course::Republish(_)
-            | Course::Republished { .. }
-            | Course::Rest
-            | Course::Expire
-            | Course::Leave => false,
-        };
-        if follows {
+        if course.runs() || matches!(course, Course::Finish) {
             let reference = reference(self.recording);
             self.context.streams.follow(&reference, self.uid, found.target(), self.wanted(valid, found));
         }

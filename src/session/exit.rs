@@ -24,21 +24,23 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// The code of a process of ours that ended with this number.
+    /// All codes.
+    pub const ALL: [ExitCode; 10] = [
+        ExitCode::Done,
+        ExitCode::Internal,
+        ExitCode::Usage,
+        ExitCode::PageNotLoaded,
+        ExitCode::NothingRecorded,
+        ExitCode::FinishingFailed,
+        ExitCode::DeliveryFailed,
+        ExitCode::NoSandbox,
+        ExitCode::Interrupted,
+        ExitCode::NoStartSignal,
+    ];
+
+    /// The code of a process of ours that ended with this number, as a container's state has it too.
     pub fn of_process(code: i32) -> ExitCode {
-        const ALL: [ExitCode; 10] = [
-            ExitCode::Done,
-            ExitCode::Internal,
-            ExitCode::Usage,
-            ExitCode::PageNotLoaded,
-            ExitCode::NothingRecorded,
-            ExitCode::FinishingFailed,
-            ExitCode::DeliveryFailed,
-            ExitCode::NoSandbox,
-            ExitCode::Interrupted,
-            ExitCode::NoStartSignal,
-        ];
-        ALL.into_iter().find(|known| i32::from(*known as u8) == code).unwrap_or(ExitCode::Internal)
+        ExitCode::ALL.into_iter().find(|known| *known as i32 == code).unwrap_or(ExitCode::Internal)
     }
 
     /// The code that a session ends with, as it stands.
@@ -62,27 +64,6 @@ impl ExitCode {
             None if finished => ExitCode::NothingRecorded,
             None => ExitCode::Interrupted,
         }
-    }
-}
-
-impl ExitCode {
-    /// All codes.
-    pub const ALL: [ExitCode; 10] = [
-        ExitCode::Done,
-        ExitCode::Internal,
-        ExitCode::Usage,
-        ExitCode::PageNotLoaded,
-        ExitCode::NothingRecorded,
-        ExitCode::FinishingFailed,
-        ExitCode::DeliveryFailed,
-        ExitCode::NoSandbox,
-        ExitCode::Interrupted,
-        ExitCode::NoStartSignal,
-    ];
-
-    /// The code that this number means, as a container's state has it.
-    pub fn from_number(number: i32) -> Option<ExitCode> {
-        ExitCode::ALL.into_iter().find(|code| *code as i32 == number)
     }
 }
 
