@@ -51,7 +51,7 @@ pub struct OperatorArgs {
     /// MiB that a recorder asks for [default: by size]
     #[arg(long, value_name = "MIB", env = "PANOREC_RECORDER_MEMORY_MIB")]
     recorder_memory_mib: Option<u32>,
-    /// MiB that a recorder may use [default: 2.5 times what it asks for]
+    /// MiB that a recorder may use [default: 1536 more than it asks for]
     #[arg(long, value_name = "MIB", env = "PANOREC_RECORDER_MEMORY_LIMIT_MIB")]
     recorder_memory_limit_mib: Option<u32>,
     /// JSON with nodeSelector, tolerations, affinity, annotations, runtimeClassName,

@@ -27,20 +27,35 @@ pub struct NeedsOverride {
     pub memory_limit_mib: Option<u32>,
 }
 
+/// What a recorder may use beyond what it asks for: a page with many pictures in it, a second renderer.
+const ROOM_MIB: u32 = 1536;
+
 impl Needs {
-    /// Cores grow with the pixels a second that move; memory with the pixels of a picture. Measured
-    /// with the bench's moving page (README, "What a recording costs"): 0.35, 0.40 and 0.62 cores for
-    /// 1280x720 at 24, 30 and 60 frames a second, and 0.5 to 0.8 GiB.
+    /// Cores grow with the pixels a second that move; memory with the pixels of a picture. Measured on the
+    /// pod, by its control group, with the moving page of the bench (`what_a_recording_needs` of the
+    /// cluster tests):
+    ///
+    /// | picture | cores | MiB |
+    /// |---|---|---|
+    /// | 640x360, 24 frames/s | 0.21 | 306 |
+    /// | 1280x720, 24 | 0.27 | 314 |
+    /// | 1280x720, 30 | 0.32 | 316 |
+    /// | 1280x720, 60 | 0.55 | 327 |
+    /// | 1920x1080, 30 | 0.57 | 426 |
+    /// | 2560x1440, 30 | 0.87 | 552 |
+    ///
+    /// A fifth and more on top of the cores is for pages that move as a whole (a scrolling one takes a
+    /// quarter more than this one in the bench); half as much memory again, for larger pages than this.
     pub fn of(request: &Request, own: NeedsOverride) -> Needs {
         let pixels = u64::from(request.size.width()) * u64::from(request.size.height());
         let kilopixels_a_second = pixels * u64::from(request.frame_rate.get()) / 1_000;
-        let cpu_millis = 200 + (kilopixels_a_second * 9 / 1_000) as u32;
-        let memory_mib = 768 + (pixels * 128 / 1_000_000) as u32;
+        let cpu_millis = 200 + (kilopixels_a_second * 8 / 1_000) as u32;
+        let memory_mib = 512 + (pixels * 96 / 1_000_000) as u32;
         let memory_mib = own.memory_mib.unwrap_or(memory_mib);
         Needs {
             cpu_millis: own.cpu_millis.unwrap_or(cpu_millis),
             memory_mib,
-            memory_limit_mib: own.memory_limit_mib.unwrap_or(memory_mib * 5 / 2).max(memory_mib),
+            memory_limit_mib: own.memory_limit_mib.unwrap_or(memory_mib + ROOM_MIB).max(memory_mib),
         }
     }
 
