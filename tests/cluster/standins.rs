@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -42,16 +43,21 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         std::io::Read::read_exact(&mut reader, &mut vec![0; length])?;
         return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n{{\"taken\":true}}");
     }
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n")?;
-    for line in journal() {
-        writeln!(stream, "{line}")?;
-    }
-    writeln!(stream, "{}", json!({ "mark": "caughtUp" }))?;
+    stream.write_all(&JOURNAL)?;
     loop {
         std::thread::sleep(Duration::from_secs(5));
         writeln!(stream, "{}", json!({ "mark": "alive" }))?;
     }
 }
+
+/// What each of them answers at first: made once, for the machine is the operator's.
+static JOURNAL: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut answer = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n".to_owned();
+    for line in journal().iter().chain(&[json!({ "mark": "caughtUp" })]) {
+        answer.push_str(&format!("{line}\n"));
+    }
+    answer.into_bytes()
+});
 
 /// A recording of an hour: figures each ten seconds.
 fn journal() -> Vec<Value> {

@@ -32,7 +32,8 @@ impl Operator {
 
     fn start_as(space: &Space, args: &[&str], kubeconfig: String) -> Operator {
         let own = ["operator", "--image-pull-policy", "IfNotPresent", "--namespace", &space.name];
-        let own = own.iter().chain(&["--listen", "127.0.0.1:0", "--identity", "one", "--reach", "proxy"]);
+        let reach: &[&str] = if args.contains(&"--reach") { &[] } else { &["--reach", "proxy"] };
+        let own = own.iter().chain(&["--listen", "127.0.0.1:0", "--identity", "one"]).chain(reach);
         let scratch = Scratch::new();
         let key = scratch.join("token.key");
         std::fs::write(&key, "0123456789abcdef0123456789abcdef").expect("a key");
