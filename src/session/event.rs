@@ -115,6 +115,12 @@ pub struct Figures {
     pub dropped_frames: u64,
     /// Longest time between two pictures of a changing page, in microseconds.
     pub longest_freeze_us: u64,
+    /// How long the page was black for two seconds and more, in microseconds of the video.
+    #[serde(default)]
+    pub black_us: u64,
+    /// How long nothing was to be heard for two seconds and more, in microseconds of the video.
+    #[serde(default)]
+    pub silent_us: u64,
 }
 
 /// What a recorder writes to `recorder/runs/<n>/journal.jsonl`.

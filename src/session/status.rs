@@ -120,6 +120,12 @@ pub struct Content {
     pub dropped_frame_share: f64,
     /// The longest time between two pictures of a changing page, in seconds.
     pub longest_freeze_seconds: f64,
+    /// How much of the video is black for two seconds and more, beyond pauses; 0..=1.
+    #[serde(default)]
+    pub black_share: f64,
+    /// How much of it is silent for two seconds and more, beyond pauses; 0..=1.
+    #[serde(default)]
+    pub silent_share: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -248,9 +254,12 @@ impl Content {
     fn of(folded: &Folded) -> Option<Content> {
         let figures = folded.figures();
         let changed = figures.frames.saturating_add(figures.dropped_frames);
+        let share = |us: u64| (us as f64 / folded.recorded_us().max(1) as f64).min(1.0);
         (changed > 0).then(|| Content {
             dropped_frame_share: figures.dropped_frames as f64 / changed as f64,
             longest_freeze_seconds: seconds(figures.longest_freeze_us),
+            black_share: share(figures.black_us),
+            silent_share: share(figures.silent_us),
         })
     }
 }

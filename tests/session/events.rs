@@ -85,11 +85,13 @@ fn any_recorder_event() -> impl Strategy<Value = RecorderEvent> {
             .prop_map(|video_us| E::GapBegan { cause: GapCause::PageHung, video_us }),
         3 => any_number().prop_map(|video_us| E::GapEnded { video_us }),
         1 => Just(E::Refreshed),
-        1 => (any_number(), any_number(), any_number()).prop_map(
-            |(frames, dropped_frames, longest_freeze_us)| E::Figures(Figures {
+        1 => (any_number(), any_number(), any_number(), any_number(), any_number()).prop_map(
+            |(frames, dropped_frames, longest_freeze_us, black_us, silent_us)| E::Figures(Figures {
                 frames,
                 dropped_frames,
                 longest_freeze_us,
+                black_us,
+                silent_us,
             })
         ),
         1 => text().prop_map(|text| E::Warning { text }),

@@ -133,7 +133,15 @@ impl Converge {
             return;
         }
         let at_us = self.timeline.time_of(place_us).unwrap_or_else(now_us);
-        let figures = RecorderEvent::Figures(self.figures());
+        let figures = self.figures();
+        if figures.black_us > place_us.max(0) as u64 / 2 {
+            let black = std::time::Duration::from_micros(figures.black_us).as_secs_f64();
+            let text = format!("the page was black for {black:.0} s of this run, more than half of the video");
+            if let Err(error) = self.note(RecorderEvent::Warning { text }) {
+                tracing::warn!(%error, "cannot journal a warning");
+            }
+        }
+        let figures = RecorderEvent::Figures(figures);
         let stopped = RecorderEvent::Stopped { by: self.wanted_by, video_us: place_us.max(0) as u64 };
         let noted = self.note(figures).and_then(|()| self.note_at(at_us, stopped));
         if let Err(error) = noted {
@@ -161,6 +169,8 @@ impl Converge {
             frames: totals.pictures,
             dropped_frames: self.feeder.handle().dropped(),
             longest_freeze_us: totals.longest_still_us.max(0) as u64,
+            black_us: totals.black_us.max(0) as u64,
+            silent_us: totals.silent_us.max(0) as u64,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 
+use super::lasting::{Lasting, is_silent};
 use super::sink::Sink;
 use super::timeline::Timeline;
 use crate::media::grid::{sample_at, us_of};
@@ -28,12 +29,13 @@ const SAMPLE_BYTES: usize = 4;
 pub struct SoundFeed {
     chunks: VecDeque<Chunk>,
     next_sample: i64,
+    silence: Lasting,
 }
 
 impl SoundFeed {
     /// Goes on at this sample of the video.
     pub fn at(sample: i64) -> Self {
-        Self { chunks: VecDeque::new(), next_sample: sample }
+        Self { chunks: VecDeque::new(), next_sample: sample, silence: Lasting::default() }
     }
 
     /// A new encoder begins at this sample; what is pending stays.
@@ -43,6 +45,11 @@ impl SoundFeed {
 
     pub fn push(&mut self, chunk: Chunk) {
         self.chunks.push_back(chunk);
+    }
+
+    /// How much of it is silent though it might be heard, in microseconds.
+    pub fn silent_us(&self) -> i64 {
+        self.silence.total_us()
     }
 
     /// When the sound that has arrived ends.
@@ -56,7 +63,7 @@ impl SoundFeed {
             self.commit_chunk(&chunk, timeline, silent, sink)?;
         }
         match timeline.place(until - SOUND_PATIENCE_US) {
-            Some(place) => self.silence_until(sample_at(place), sink),
+            Some(place) => self.silence_until(sample_at(place), silent, sink),
             None => Ok(()),
         }
     }
@@ -67,7 +74,7 @@ impl SoundFeed {
         if let Some(chunk) = self.chunks.pop_front_if(|chunk| chunk.at_us < end) {
             self.commit_chunk(&chunk, timeline, silent, sink)?;
         }
-        self.silence_until(sample_at(timeline.length(end)), sink)
+        self.silence_until(sample_at(timeline.length(end)), silent, sink)
     }
 
     fn commit_chunk(
@@ -91,7 +98,7 @@ impl SoundFeed {
         let ahead = sample - self.next_sample;
         let mut data = Cow::Borrowed(data);
         if ahead > TOLERANCE {
-            self.silence_until(sample, sink)?;
+            self.silence_until(sample, silent, sink)?;
         } else if ahead < -TOLERANCE {
             let from = (-ahead) as usize * SAMPLE_BYTES;
             data = data.get(from..).unwrap_or_default().to_vec().into();
@@ -100,13 +107,17 @@ impl SoundFeed {
             data = stretched(&data, samples.saturating_add_signed(ahead.signum() as isize)).into();
         }
         if silent {
-            return self.silence_until(self.next_sample + (data.len() / SAMPLE_BYTES) as i64, sink);
+            return self.silence_until(self.next_sample + (data.len() / SAMPLE_BYTES) as i64, true, sink);
         }
+        self.silence.pass(is_silent(&data), us_of((data.len() / SAMPLE_BYTES) as i64));
         self.give(&data, sink)
     }
 
-    fn silence_until(&mut self, sample: i64, sink: &mut impl Sink) -> io::Result<()> {
+    /// Silence up to this sample: `wanted`, or because no sound has come.
+    fn silence_until(&mut self, sample: i64, wanted: bool, sink: &mut impl Sink) -> io::Result<()> {
         static SILENCE: [u8; SILENCE_PIECE as usize * SAMPLE_BYTES] = [0; SILENCE_PIECE as usize * SAMPLE_BYTES];
+        let missing = us_of((sample - self.next_sample).max(0));
+        self.silence.pass(!wanted, missing);
         while self.next_sample < sample {
             let piece = (sample - self.next_sample).min(SILENCE_PIECE) as usize;
             self.give(&SILENCE[..piece * SAMPLE_BYTES], sink)?;

@@ -7,6 +7,7 @@ mod args;
 mod feed;
 mod feed_sound;
 mod feeder;
+mod lasting;
 mod parts;
 mod phase;
 mod process;

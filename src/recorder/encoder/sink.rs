@@ -41,6 +41,9 @@ pub struct Totals {
     pub changed: u64,
     /// Longest time between two of the latter while recording, in microseconds.
     pub longest_still_us: i64,
+    /// How long it was black, and silent, while nothing else was shown on purpose, in microseconds.
+    pub black_us: i64,
+    pub silent_us: i64,
     /// How often the page began to draw without a pause, or went on after a missed refresh.
     pub turns: u64,
 }

@@ -326,6 +326,8 @@ impl Folded {
             frames: older.frames.saturating_add(newest.frames),
             dropped_frames: older.dropped_frames.saturating_add(newest.dropped_frames),
             longest_freeze_us: older.longest_freeze_us.max(newest.longest_freeze_us),
+            black_us: older.black_us.saturating_add(newest.black_us),
+            silent_us: older.silent_us.saturating_add(newest.silent_us),
         }
     }
 

@@ -45,7 +45,11 @@ impl Check for RecorderEvent {
             | RecorderEvent::PageFailed { reason: text }
             | RecorderEvent::Warning { text }
             | RecorderEvent::Failed { message: text, .. } => short(text),
-            RecorderEvent::Figures(figures) => place(figures.longest_freeze_us),
+            RecorderEvent::Figures(figures) => {
+                place(figures.longest_freeze_us)?;
+                place(figures.black_us)?;
+                place(figures.silent_us)
+            }
             RecorderEvent::PageLoaded | RecorderEvent::Edge { .. } | RecorderEvent::Refreshed => Ok(()),
         }
     }

@@ -46,7 +46,7 @@ pub struct Request {
     pub constant_frame_rate: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<PlainText>,
-    /// A title that the page's window is given instead of its own.
+    /// A title that the page's document is given instead of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<PlainText>,
     /// The file that holds the login state for the page. An absolute path.
