@@ -62,7 +62,7 @@ impl Plan {
                 audio_bitrate_kbps: args.audio_bitrate,
                 constant_frame_rate: args.constant_frame_rate,
                 user_agent: args.user_agent,
-                title: None,
+                title: args.title,
                 login_file,
                 allow_no_sandbox: args.allow_no_sandbox,
             },

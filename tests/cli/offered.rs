@@ -31,6 +31,7 @@ fn help_has_examples_and_names_every_flag_of_the_contract() {
         "--hls-iv",
         "--thumbnail",
         "--user-agent",
+        "--title",
         "--allow-no-sandbox",
         "--session",
         "--json",

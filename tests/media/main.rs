@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod clock;
+mod content;
 mod hls;
 mod hostile;
 mod kill;

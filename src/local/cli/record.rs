@@ -105,6 +105,9 @@ pub struct RecordArgs {
     /// The user agent that the page sees
     #[arg(long, value_name = "TEXT")]
     pub user_agent: Option<PlainText>,
+    /// A title for the page instead of its own
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<PlainText>,
     /// Sign in with the cookies, headers and local storage in this file: JSON as Playwright saves it,
     /// and "headers" for the page's own server; only its path is kept in the session
     #[arg(long, value_name = "FILE")]

@@ -56,6 +56,8 @@ const NO_SANDBOX: &[&str] = &["No usable sandbox", "SUID sandbox helper", "Zygot
 pub struct Setup {
     pub size: (u32, u32),
     pub user_agent: Option<String>,
+    /// The title that the page's document is given, whatever its own is.
+    pub title: Option<String>,
     pub sandbox: bool,
     /// What the page is signed in with.
     pub login: Option<Login>,
@@ -76,7 +78,6 @@ pub struct OpenPage {
     /// Such as `Chrome/156.0.8078.79`.
     pub version: String,
     page: Page,
-    names: Names,
     steps: broadcast::Sender<LoadStep>,
     _watch: Watch,
     connection: Arc<Connection>,
@@ -147,13 +148,14 @@ impl Browser {
         connection.execute(deny).await?;
         let names = Names::new();
         let (steps, _) = broadcast::channel(1024);
-        let mut watch = watch(Arc::clone(&connection), &page, &names, events, steps.clone()).await?;
+        let mut watch =
+            watch(Arc::clone(&connection), &page, &names, setup.title.as_deref(), events, steps.clone()).await?;
         if let Some(login) = &setup.login {
             watch.extend(sign_in(&connection, &page, login, &setup.url).await?);
         }
         let version = connection.version().await?.product;
         let browser_pid = child.pid().as_raw();
-        let page = OpenPage { version, page, names, steps, _watch: watch, connection, browser_pid, handler };
+        let page = OpenPage { version, page, steps, _watch: watch, connection, browser_pid, handler };
         Ok(Self { child, page: Arc::new(page) })
     }
 
@@ -170,14 +172,6 @@ impl OpenPage {
 
     pub(super) fn steps(&self) -> broadcast::Receiver<LoadStep> {
         self.steps.subscribe()
-    }
-
-    /// Settles the promise of a page call.
-    pub async fn settle(&self, id: u64) {
-        let script = format!("window['{}']({id})", self.names.done);
-        if let Err(error) = self.page.execute(EvaluateParams::new(script)).await {
-            tracing::debug!(%error, "cannot settle a call of the page");
-        }
     }
 
     /// Waits until the page has its size and has been drawn in it, if it does so in time. Tells

@@ -17,5 +17,5 @@ mod sign_in;
 pub use error::{BrowserError, LoadError};
 pub use launch::{Browser, OpenPage, Setup};
 pub use login::{Login, LoginError};
-pub use page::{BrowserEvent, PageCall};
+pub use page::{Answer, BrowserEvent, PageCall};
 pub use renderers::{end_busiest_renderer, end_largest_renderer, largest_renderer_bytes};

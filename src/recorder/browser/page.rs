@@ -25,6 +25,7 @@ const ASK: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(15);
 
 const FUNCTIONS: &str = include_str!("functions.js");
+const TITLE: &str = include_str!("title.js");
 
 /// What the page may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -42,9 +43,8 @@ pub enum PageCall {
 /// What happens in Chrome while it runs.
 #[derive(Debug)]
 pub enum BrowserEvent {
-    /// The page called one of its functions; `id` settles the promise. `document` changes with
-    /// each document that the page loads.
-    Call { call: PageCall, id: u64, document: u64 },
+    /// The page called one of its functions. `document` changes with each document that the page loads.
+    Call { call: PageCall, answer: Answer, document: u64 },
     /// The page's renderer is gone; for want of memory, as Chrome says.
     RendererGone { out_of_memory: bool },
     /// How long Chrome takes to show what the page draws, in microseconds, as the look of this
@@ -54,6 +54,22 @@ pub enum BrowserEvent {
     Hung,
     /// The page's document is an error page of Chrome's.
     Lost(String),
+}
+
+/// The promise that a call of the page waits for; it can be kept while the page still loads.
+#[derive(Debug)]
+pub struct Answer {
+    page: Page,
+    script: String,
+}
+
+impl Answer {
+    /// Settles the promise.
+    pub async fn give(self) {
+        if let Err(error) = self.page.execute(EvaluateParams::new(self.script)).await {
+            tracing::debug!(%error, "cannot settle a call of the page");
+        }
+    }
 }
 
 /// Steps of a load, for those who wait for one.
@@ -69,7 +85,7 @@ pub(super) enum LoadStep {
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     binding: String,
-    pub done: String,
+    done: String,
 }
 
 impl Names {
@@ -113,6 +129,7 @@ pub(super) async fn watch(
     browser: Arc<Browser>,
     page: &Page,
     names: &Names,
+    title: Option<&str>,
     events: mpsc::UnboundedSender<BrowserEvent>,
     steps: broadcast::Sender<LoadStep>,
 ) -> Result<Watch, CdpError> {
@@ -131,6 +148,10 @@ pub(super) async fn watch(
     page.execute(web_authn::EnableParams::builder().enable_ui(false).build()).await?;
     page.execute(AddBindingParams::new(&names.binding)).await?;
     page.execute(AddScriptToEvaluateOnNewDocumentParams::new(names.script())).await?;
+    if let Some(title) = title {
+        let script = TITLE.replace("'TITLE'", &serde_json::Value::from(title).to_string());
+        page.execute(AddScriptToEvaluateOnNewDocumentParams::new(script)).await?;
+    }
 
     let own = page.target_id().clone();
     let tell = events.clone();
@@ -172,7 +193,8 @@ pub(super) async fn watch(
             let _ = answering.execute(HandleJavaScriptDialogParams::new(true)).await;
         }
     }));
-    let binding = names.binding.clone();
+    let Names { binding, done } = names.clone();
+    let calling = page.clone();
     let tell = events.clone();
     let commit_steps = steps.clone();
     tasks.push(tokio::spawn(async move {
@@ -193,7 +215,9 @@ pub(super) async fn watch(
                 Some(call) = calls.next() => {
                     if call.name == binding
                         && let Ok(message) = serde_json::from_str::<CallMessage>(&call.payload) {
-                            let _ = tell.send(BrowserEvent::Call { call: message.name, id: message.id, document });
+                            let script = format!("window['{done}']({})", message.id);
+                            let answer = Answer { page: calling.clone(), script };
+                            let _ = tell.send(BrowserEvent::Call { call: message.name, answer, document });
                         }
                 }
                 else => break,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::run::{Converge, Rolling, Why};
-use crate::recorder::browser::{BrowserEvent, LoadError, PageCall};
+use crate::recorder::browser::{Answer, BrowserEvent, LoadError, PageCall};
 use crate::recorder::control::{Control, Ended, Key, RecorderError};
 use crate::session::event::{GapCause, RecorderEvent};
 use crate::session::intent::{By, Intent, IntentState};
@@ -104,7 +104,7 @@ impl Converge {
 
     pub(super) async fn follow_browser(&mut self, event: BrowserEvent) -> Result<(), RecorderError> {
         match event {
-            BrowserEvent::Call { call, id, document } => self.page_call(call, id, document),
+            BrowserEvent::Call { call, answer, document } => self.page_call(call, answer, document),
             BrowserEvent::RendererGone { out_of_memory } => {
                 let found = if out_of_memory { GapCause::OutOfMemory } else { GapCause::RendererDied };
                 let cause = self.stuck.cause_of(found);
@@ -128,7 +128,7 @@ impl Converge {
         }
     }
 
-    fn page_call(&mut self, call: PageCall, id: u64, document: u64) -> Result<(), RecorderError> {
+    fn page_call(&mut self, call: PageCall, answer: Answer, document: u64) -> Result<(), RecorderError> {
         match call {
             PageCall::Start if !self.begun => {
                 self.begun = true;
@@ -147,10 +147,7 @@ impl Converge {
         if call == PageCall::Start {
             self.start_document = Some(document);
         }
-        if let Some(browser) = &self.stage.browser {
-            let page = Arc::clone(&browser.page);
-            tokio::spawn(async move { page.settle(id).await });
-        }
+        tokio::spawn(answer.give());
         Ok(())
     }
 }

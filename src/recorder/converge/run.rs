@@ -181,6 +181,7 @@ async fn record(
         setup: Setup {
             size,
             user_agent: request.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
+            title: request.title.as_ref().map(|title| title.as_str().to_owned()),
             sandbox: !request.allow_no_sandbox,
             login,
             url: (*request.url).clone(),

@@ -13,7 +13,7 @@ pub struct PageSpec {
     #[schemars(length(min = 1, max = 1024))]
     pub user_agent: Option<String>,
 
-    /// A title for the page's window instead of its own: one line of at most 1024 characters.
+    /// A title for the page's document instead of its own: one line of at most 1024 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub title: Option<String>,
