@@ -12,6 +12,7 @@ mod course_tests;
 mod dereference;
 mod http;
 mod lease;
+mod malformed;
 mod metrics;
 mod names;
 mod nodes;

@@ -13,6 +13,7 @@ use kube::{Client, Resource, ResourceExt};
 use super::apply::{Applied, ApplyError, Obstacle, apply};
 use super::course::{Course, Now, course, expires};
 use super::dereference::{Caches, Found, pod_times};
+use super::malformed;
 use super::metrics::{Metrics, Outcome, ReasonLabel, StageLabel};
 use super::prepare::prepare;
 use super::queue::Queue;
@@ -129,7 +130,9 @@ pub async fn reconcile(
         Err(invalid) => {
             // Only its own writer can mend it.
             tracing::warn!(recording = recording.name_any(), error = invalid.error, "malformed");
-            Ok(Action::await_change())
+            let namespace = recording.namespace().unwrap_or_default();
+            let told = malformed::tell(&context.client, &context.events, &namespace, invalid).await;
+            told.map(|()| Action::await_change()).map_err(ReconcileError::Status)
         }
     };
     context.metrics.reconcile_seconds.observe(began.elapsed().as_secs_f64());

@@ -4,6 +4,7 @@
 
 #[path = "../resource/fields.rs"]
 mod fields;
+mod malformed;
 mod server;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::config::{AuthInfo, Config};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// The longest time that the API server may take to be ready.
@@ -17,6 +18,7 @@ const TOKEN: &str = "loopback-only";
 
 pub struct ApiServer {
     client: Client,
+    port: u16,
     // Killed in this order, then their folder goes.
     _api: Daemon,
     _etcd: Daemon,
@@ -66,11 +68,21 @@ impl ApiServer {
         );
         let client = client(api_port);
         await_ready(&client, &mut api).await;
-        Some(ApiServer { client, _api: api, _etcd: etcd, _folder: folder })
+        Some(ApiServer { client, port: api_port, _api: api, _etcd: etcd, _folder: folder })
     }
 
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// What a program reaches it by.
+    pub fn kubeconfig(&self) -> String {
+        json!({ "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "clusters": [{ "name": "it", "cluster": {
+                "server": format!("https://127.0.0.1:{}", self.port), "insecure-skip-tls-verify": true } }],
+            "users": [{ "name": "it", "user": { "token": TOKEN } }],
+            "contexts": [{ "name": "it", "context": { "cluster": "it", "user": "it", "namespace": "default" } }] })
+        .to_string()
     }
 }
 

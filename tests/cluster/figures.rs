@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::basics::{length, pages};
 use crate::media::checks::Checks;
+use crate::support::cluster::node;
 use crate::support::recording::Watched;
 use crate::support::{Operator, Space, kubectl_may_fail, wait};
 
@@ -95,14 +96,6 @@ fn eight_pods_torn_away_in_a_row() {
     checks.that("one file", files.len() == 1, format!("{files:?}"));
     println!("    {:.1} s of video", length(&files[0]));
     checks.done();
-}
-
-/// A script of the tests' own node.
-fn node(script: &str, name: &str) {
-    let state = crate::support::cluster::given("PANOREC_TEST_STATE");
-    let path = format!("{}/tests/cluster/node/{script}", env!("CARGO_MANIFEST_DIR"));
-    let status = std::process::Command::new(path).args([name, &state]).status().expect("the script starts");
-    assert!(status.success(), "{script} {name}");
 }
 
 /// Removed again, also on failure.

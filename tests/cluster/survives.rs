@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::basics::{condition, length, pages};
 use crate::media::checks::Checks;
 use crate::media::measure_page;
+use crate::support::cluster::{freeze_api_server, take_api_server_down};
 use crate::support::pods::{kill_container, runs};
 use crate::support::recording::Watched;
 use crate::support::{Operator, Space, wait};
@@ -282,6 +283,17 @@ fn a_pod_that_is_deleted_with_grace_is_replaced() {
 
 #[test]
 fn alone_an_api_server_that_is_down_costs_no_frame() {
+    costs_no_frame(take_api_server_down);
+}
+
+/// Connections to it are neither refused nor answered: each has to be given up.
+#[test]
+#[ignore = "takes long: run once for its figure"]
+fn an_api_server_that_stands_still_costs_no_frame() {
+    costs_no_frame(freeze_api_server);
+}
+
+fn costs_no_frame<Away>(take_away: impl FnOnce() -> Away) {
     let mut checks = Checks::default();
     let server = pages();
     let space = Space::new("api-down");
@@ -289,7 +301,7 @@ fn alone_an_api_server_that_is_down_costs_no_frame() {
     let recording = space.record("lesson", &server.url("clock.html"), json!({}));
     recording.phase("recording", 60);
     sleep(Duration::from_secs(2));
-    let api = crate::support::cluster::freeze_api_server();
+    let api = take_away();
     sleep(Duration::from_secs(20));
     drop(api);
     wait("the API server", Duration::from_secs(60), || {

@@ -82,6 +82,28 @@ pub fn create_raw(path: &str, body: &Value) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// Runs a script of the tests' own node: tests/cluster/node/SCRIPT WHAT STATE.
+pub fn node(script: &str, what: &str) {
+    let path = format!("{}/tests/cluster/node/{script}", env!("CARGO_MANIFEST_DIR"));
+    let status = Command::new(path).args([what, &given("PANOREC_TEST_STATE")]).status().expect("the script starts");
+    assert!(status.success(), "{script} {what}");
+}
+
+/// The API server is gone until this is dropped.
+pub struct Down;
+
+/// Kills the API server of the tests' own node.
+pub fn take_api_server_down() -> Down {
+    node("api-server", "down");
+    Down
+}
+
+impl Drop for Down {
+    fn drop(&mut self) {
+        node("api-server", "up");
+    }
+}
+
 /// The API server stands still until this is dropped.
 pub struct Frozen(nix::unistd::Pid);
 
