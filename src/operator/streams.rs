@@ -16,7 +16,7 @@ use super::RecordingRef;
 use super::reach::{Dialer, Lines, ReachError, Target, Told};
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase, Warnings};
-use crate::session::follow::Follower;
+use crate::session::follow::{Follower, News};
 use crate::session::status::{Items, Status};
 use crate::session::stream::{Mark, StreamLine, ToldIntent};
 
@@ -269,7 +269,7 @@ impl One {
             let Some(line) = line? else { return Ok(()) };
             let line: StreamLine = serde_json::from_slice(&line).map_err(|error| format!("not an event: {error}"))?;
             let caught_up = matches!(line, StreamLine::Mark { mark: Mark::CaughtUp });
-            if self.take(line) || caught_up {
+            if self.take(line)? {
                 let _ = self.changed.send(self.recording.clone());
             }
             if caught_up {
@@ -278,18 +278,24 @@ impl One {
         }
     }
 
-    /// Takes in a line; whether anybody should look.
-    fn take(&self, line: StreamLine) -> bool {
+    /// Takes in a line; whether anybody should look. Fails when all lines have to be read anew.
+    fn take(&self, line: StreamLine) -> Result<bool, String> {
         let mut seen = lock(&self.seen);
         let seen = &mut *seen;
         if matches!(line, StreamLine::Mark { mark: Mark::CaughtUp }) {
             seen.caught_up = true;
             seen.failure = None;
-            return true;
+            return Ok(true);
         }
         let before = seen.follower.folded().phase();
-        if !seen.follower.push(line) || !seen.caught_up {
-            return false;
+        match seen.follower.push(line) {
+            News::New if seen.caught_up => {}
+            News::New | News::Old => return Ok(false),
+            News::Anew => {
+                seen.follower = std::mem::take(&mut seen.follower).anew();
+                seen.caught_up = false;
+                return Err("a new run saw less of an older one: the journals are read anew".into());
+            }
         }
         let phase = seen.follower.folded().phase();
         if phase != before {
@@ -303,7 +309,7 @@ impl One {
                 _ => seen.milestones.push_back(known),
             }
         }
-        true
+        Ok(true)
     }
 
     fn disconnected(&self, failure: Option<String>) {

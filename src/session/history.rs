@@ -49,14 +49,16 @@ impl History {
             if let Some(bytes) = limits.bytes_of(log.run) {
                 log.cut_to(bytes);
             }
-            limits.heed(log);
+            if let Some(first) = log.lines.first() {
+                limits.heed(log.run, first);
+            }
         }
         History { recorder, publisher }
     }
 }
 
 /// How far the journals of older runs count, learned from the newest run down.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct SeenLimits(BTreeMap<RunNumber, u64>);
 
 impl SeenLimits {
@@ -65,20 +67,25 @@ impl SeenLimits {
         self.0.get(&run).copied()
     }
 
-    /// Takes in what `log`, already cut to its own limit, says of older runs. The nearest
+    /// Learns from the first lines of runs, in ascending order.
+    pub(super) fn of<'a>(firsts: impl DoubleEndedIterator<Item = (RunNumber, &'a Line<RecorderEvent>)>) -> SeenLimits {
+        let mut limits = SeenLimits::default();
+        for (run, first) in firsts.rev() {
+            if limits.bytes_of(run).is_none_or(|bytes| first.end_offset <= bytes) {
+                limits.heed(run, first);
+            }
+        }
+        limits
+    }
+
+    /// Takes in what the `first` line of a run, if it counts itself, says of older runs. The nearest
     /// successor has the last word: it went on from what it saw, and later ones from there.
-    pub(super) fn heed(&mut self, log: &RunLog<RecorderEvent>) {
-        for SeenRun { run, journal_bytes, .. } in older_of(log) {
-            if *run < log.run {
+    pub(super) fn heed(&mut self, of: RunNumber, first: &Line<RecorderEvent>) {
+        let RecorderEvent::RunStarted { older, .. } = &first.entry.event else { return };
+        for SeenRun { run, journal_bytes, .. } in older {
+            if *run < of {
                 self.0.insert(*run, *journal_bytes);
             }
         }
-    }
-}
-
-fn older_of(log: &RunLog<RecorderEvent>) -> &[SeenRun] {
-    match log.lines.first().map(|line| &line.entry.event) {
-        Some(RecorderEvent::RunStarted { older, .. }) => older,
-        _ => &[],
     }
 }

@@ -55,7 +55,9 @@ fn any_told() -> impl Strategy<Value = Option<Intent>> {
 
 fn any_seen() -> impl Strategy<Value = Vec<SeenRun>> {
     let part = (any_part(), any_number()).prop_map(|(part, end_video_us)| SeenPart { part, end_video_us });
-    let run = (any_run(), any_number(), prop::collection::vec(part, 0..4))
+    // Often in the middle of a journal.
+    let journal_bytes = prop_oneof![any_number(), 0..3_000u64];
+    let run = (any_run(), journal_bytes, prop::collection::vec(part, 0..4))
         .prop_map(|(run, journal_bytes, parts)| SeenRun { run, journal_bytes, parts });
     prop::collection::vec(run, 0..4)
 }
@@ -154,8 +156,15 @@ fn any_log<E: std::fmt::Debug>(entry: impl Strategy<Value = Entry<E>>) -> impl S
     })
 }
 
-pub fn any_history() -> impl Strategy<Value = History> {
+/// The journals of the recorder's runs, and of the publisher's.
+pub type Logs = (Vec<RunLog<RecorderEvent>>, Vec<RunLog<PublisherEvent>>);
+
+pub fn any_logs() -> impl Strategy<Value = Logs> {
     let recorder = prop::collection::vec(any_log(any_recorder_entry()), 0..4);
     let publisher = prop::collection::vec(any_log(any_publisher_entry()), 0..3);
-    (recorder, publisher).prop_map(|(recorder, publisher)| History::new(recorder, publisher))
+    (recorder, publisher)
+}
+
+pub fn any_history() -> impl Strategy<Value = History> {
+    any_logs().prop_map(|(recorder, publisher)| History::new(recorder, publisher))
 }

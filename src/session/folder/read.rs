@@ -45,7 +45,9 @@ fn recorder_runs(root: &Beneath) -> Result<Vec<RunLog<RecorderEvent>>, FolderErr
     // From the newest down: what a run saw of an older one says how far that one is read.
     for run in run_numbers(&runs)?.into_iter().rev() {
         let log = reader.run(&runs, run, limits.bytes_of(run))?;
-        limits.heed(&log);
+        if let Some(first) = log.lines.first() {
+            limits.heed(run, first);
+        }
         logs.push(log);
     }
     Ok(logs)
