@@ -1,6 +1,6 @@
 # Everything sets up what it needs first; a second run skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-style test-unit test-media test-pod test-cluster bench cluster cluster-down fmt lint
+.PHONY: help setup demo test test-style test-unit test-media test-pod test-store test-cluster bench cluster cluster-down fmt lint
 
 stage := scripts/stage
 
@@ -20,11 +20,12 @@ test: setup ## all set-up, then every test
 	@$(stage) test-unit $(MAKE) --no-print-directory test-unit
 	@$(stage) test-media $(MAKE) --no-print-directory test-media
 	@$(stage) test-pod $(MAKE) --no-print-directory test-pod
+	@$(stage) test-store $(MAKE) --no-print-directory test-store
 	@$(stage) test-cluster $(MAKE) --no-print-directory test-cluster
 
 test-style: ## formatting and clippy
 	@cargo fmt --check
-	@cargo clippy --locked --all-targets --test api --test cluster --test media --test pod -- -D warnings
+	@cargo clippy --locked --all-targets --test api --test cluster --test media --test pod --test store -- -D warnings
 
 test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked
@@ -34,6 +35,11 @@ test-media: setup ## real recordings of real pages, measured (ONLY=name: those w
 
 test-pod: setup ## a recorder pod's containers as processes, killed and restarted
 	@cargo test --locked --release --test pod -- --test-threads=1 --show-output $(ONLY)
+
+test-store: setup ## delivery to a real object store, with what happens on the way (ONLY=name)
+	@scripts/setup store
+	@PANOREC_TEST_STORE=$$(tests/store/versitygw/build) && export PANOREC_TEST_STORE && \
+	  cargo test --locked --release --test store -- --test-threads=2 --show-output $(ONLY)
 
 test-cluster: setup ## recordings on a real Kubernetes node, or on the cluster of KUBECONFIG with PANOREC_TEST_IMAGE
 	@tests/cluster/run $(ONLY)

@@ -7,15 +7,25 @@ use std::path::{Path, PathBuf};
 use jiff::Zoned;
 
 use crate::complaint::Complaint;
-use crate::session::request::{FileName, Format, PageUrl};
+use crate::session::request::{BucketName, FileName, Format, KeyPrefix, PageUrl};
 
 /// Where the finished file goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Output {
-    /// Absolute.
-    pub folder: PathBuf,
+    pub place: Place,
     pub name: FileName,
     pub format: Format,
+}
+
+/// A folder, or one in a bucket.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Absolute.
+    Folder(PathBuf),
+    Bucket {
+        bucket: BucketName,
+        prefix: KeyPrefix,
+    },
 }
 
 impl Output {
@@ -26,6 +36,9 @@ impl Output {
         url: &PageUrl,
         now: &Zoned,
     ) -> Result<Output, Complaint> {
+        if let Some(rest) = given.and_then(Path::to_str).and_then(|given| given.strip_prefix("s3://")) {
+            return Output::in_bucket(rest, format, url, now);
+        }
         let (folder, file) = match given {
             None => (PathBuf::from("."), None),
             Some(path) if is_folder(path) => (path.to_owned(), None),
@@ -38,55 +51,72 @@ impl Output {
         let name = name.parse().map_err(Complaint::usage)?;
         let folder =
             std::path::absolute(&folder).map_err(|error| Complaint::usage(format!("{}: {error}", folder.display())))?;
-        Ok(Output { folder, name, format })
+        Ok(Output { place: Place::Folder(folder), name, format })
     }
 
-    /// The file that a player opens.
-    pub(super) fn file(&self) -> PathBuf {
-        self.folder.join(format!("{}.{}", self.name, self.format.extension()))
+    /// `BUCKET/FOLDER/NAME.mp4`; without a name at its end it ends with '/' or is the bucket alone.
+    fn in_bucket(given: &str, format: Option<Format>, url: &PageUrl, now: &Zoned) -> Result<Output, Complaint> {
+        let (bucket, path) = given.split_once('/').unwrap_or((given, ""));
+        // An empty part at the beginning is a part, too, and is refused with the folder.
+        let (prefix, file) = match path.rsplit_once('/') {
+            Some(("", _)) => ("/", path),
+            Some(split) => split,
+            None => ("", path),
+        };
+        let (name, format) = match file {
+            "" => (default_name(url, now), format.unwrap_or_default()),
+            file => name_and_format(file, format)?,
+        };
+        let place = Place::Bucket {
+            bucket: bucket.parse().map_err(Complaint::usage)?,
+            prefix: prefix.parse().map_err(Complaint::usage)?,
+        };
+        Ok(Output { place, name: name.parse().map_err(Complaint::usage)?, format })
     }
 
-    /// Finds out, before anything is recorded, whether the file can be written.
+    /// The name of the file that a player opens.
+    fn file_name(&self) -> String {
+        format!("{}.{}", self.name, self.format.extension())
+    }
+
+    /// Finds out, before anything is recorded, whether the file can be written; what a store says to it is
+    /// found out by asking the store.
     pub(super) fn check(&self) -> Result<(), Complaint> {
-        let folder = self.folder.display();
-        match fs::metadata(&self.folder) {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(_) => {
-                return Err(Complaint::usage(format!(
-                    "{folder} is not a folder; give -o a file in a folder that is there"
-                )));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Complaint::usage(format!(
-                    "the folder {folder} is not there; make it, or give -o another one"
-                )));
-            }
-            Err(error) => {
-                return Err(Complaint::usage(format!(
-                    "the folder {folder} cannot be reached ({error}); give -o another one"
-                )));
-            }
+        match &self.place {
+            Place::Folder(folder) => check_folder(folder, &self.file_name()),
+            Place::Bucket { .. } => Ok(()),
         }
-        let file = self.file();
-        if fs::symlink_metadata(&file).is_ok_and(|meta| !meta.is_file()) {
+    }
+}
+
+fn check_folder(path: &Path, name: &str) -> Result<(), Complaint> {
+    let folder = path.display();
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => {
             return Err(Complaint::usage(format!(
-                "{} is there and is not a file; give -o another name",
-                file.display()
+                "{folder} is not a folder; give -o a file in a folder that is there"
             )));
         }
-        self.try_to_write()
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Complaint::usage(format!("the folder {folder} is not there; make it, or give -o another one")));
+        }
+        Err(error) => {
+            return Err(Complaint::usage(format!(
+                "the folder {folder} cannot be reached ({error}); give -o another one"
+            )));
+        }
     }
-
-    /// Permissions, read-only mounts and full quotas can only be told by writing.
-    fn try_to_write(&self) -> Result<(), Complaint> {
-        let probe = self.folder.join(format!(".panorec-{}", std::process::id()));
-        OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|_| fs::remove_file(&probe)).map_err(
-            |error| {
-                let folder = self.folder.display();
-                Complaint::usage(format!("the folder {folder} cannot be written to ({error}); give -o another one"))
-            },
-        )
+    let file = path.join(name);
+    if fs::symlink_metadata(&file).is_ok_and(|meta| !meta.is_file()) {
+        return Err(Complaint::usage(format!("{} is there and is not a file; give -o another name", file.display())));
     }
+    // Permissions, read-only mounts and full quotas can only be told by writing.
+    let probe = path.join(format!(".panorec-{}", std::process::id()));
+    let written = OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|_| fs::remove_file(&probe));
+    written.map_err(|error| {
+        Complaint::usage(format!("the folder {folder} cannot be written to ({error}); give -o another one"))
+    })
 }
 
 fn is_folder(path: &Path) -> bool {
@@ -149,7 +179,10 @@ mod tests {
         let here = std::path::absolute(".").unwrap();
         match Output::choose(given.map(Path::new), format, &url, &now) {
             Ok(output) => {
-                let file = output.file();
+                let file = match &output.place {
+                    Place::Folder(folder) => folder.join(output.file_name()),
+                    Place::Bucket { bucket, prefix } => format!("{bucket}|{prefix}|{}", output.file_name()).into(),
+                };
                 let file = file.strip_prefix(here).unwrap_or(&file);
                 Ok(file.to_str().unwrap().to_owned())
             }
@@ -168,6 +201,10 @@ mod tests {
             (Some("x/a.m3u8"), hls, "x/a.m3u8"),
             (Some("/tmp/"), None, "/tmp/school.example-20261122-140509.mp4"),
             (Some("/tmp"), None, "/tmp/school.example-20261122-140509.mp4"),
+            (Some("s3://lessons/2026/maths/a.m3u8"), None, "lessons|2026/maths|a.m3u8"),
+            (Some("s3://lessons/a.mp4"), None, "lessons||a.mp4"),
+            (Some("s3://lessons"), None, "lessons||school.example-20261122-140509.mp4"),
+            (Some("s3://lessons/2026/"), hls, "lessons|2026|school.example-20261122-140509.m3u8"),
         ] {
             assert_eq!(choose(given, format).as_deref(), Ok(file));
         }
@@ -182,6 +219,11 @@ mod tests {
             ("mp4", None),
             ("a.mp4", Some(Format::Hls)),
             ("..", Some(Format::Hls)),
+            ("s3://", None),
+            ("s3://Lessons/a.mp4", None),
+            ("s3://lessons/a", None),
+            ("s3://lessons//a.mp4", None),
+            ("s3://lessons/../a.mp4", None),
         ] {
             let name = Path::new(given);
             if !name.is_dir() {

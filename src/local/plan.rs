@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Zoned;
 
 use super::cli::RecordArgs;
-use super::output::Output;
+use super::output::{Output, Place};
 use crate::complaint::Complaint;
 use crate::recorder::browser::Login;
 use crate::session::name::TaskId;
@@ -34,6 +34,17 @@ impl Plan {
         codec.check(crf).map_err(Complaint::usage)?;
         let login_file = args.login.as_deref().map(login_file).transpose()?;
         output.check()?;
+        let destination = match output.place {
+            Place::Bucket { bucket, prefix } => Destination::S3(Box::new(args.s3.destination(bucket, prefix)?)),
+            Place::Folder(path) => match args.s3.given() {
+                None => Destination::Folder { path },
+                Some(flag) => {
+                    return Err(Complaint::usage(format!(
+                        "{flag} is for a bucket; give -o s3://BUCKET/FOLDER/, or leave it out"
+                    )));
+                }
+            },
+        };
 
         let task_id = TaskId::random();
         let remove_session = args.session.is_none();
@@ -69,7 +80,7 @@ impl Plan {
             delivery: Delivery {
                 task_id,
                 format: output.format,
-                destination: Destination::Folder { path: output.folder },
+                destination,
                 name: output.name,
                 segment_seconds: args.segment_seconds.unwrap_or_default(),
                 key,

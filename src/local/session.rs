@@ -21,11 +21,16 @@ use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase};
 use crate::session::folder::{FolderError, FolderWatch, PublisherRun, RecorderRun, SessionDir};
 use crate::session::intent::IntentState;
+use crate::session::request::{Destination, S3Destination};
+use crate::store::{NoUploads, S3Store};
 
 /// `panorec record`.
 pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
     let json = args.json;
     let plan = Plan::of(args)?;
+    if let Destination::S3(place) = &plan.delivery.destination {
+        check_bucket(place.clone()).await?;
+    }
     for note in &plan.notes {
         screen.say(note);
     }
@@ -36,6 +41,12 @@ pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode
     let mut session = Session::new(dir, screen)?;
     let outcome = session.record_and_finish(&plan.notes).await;
     session.end(outcome, json)
+}
+
+/// Finds out, before anything is recorded, whether the bucket is there and may be used.
+async fn check_bucket(place: Box<S3Destination>) -> Result<(), Complaint> {
+    let check = move || S3Store::new(&place, &NoUploads).and_then(|store| store.check());
+    tokio::task::spawn_blocking(check).await.map_err(Complaint::internal)?.map_err(Complaint::usage)
 }
 
 /// `panorec resume`: goes on where the session stands; its intent stays as it is.

@@ -15,7 +15,7 @@ use crate::session::event::{PublishFailure, PublisherEvent, Video};
 use crate::session::fold::MediaPart;
 use crate::session::folder::{FolderError, PublisherRun, SessionDir};
 use crate::session::request::{Delivery, Destination, Format};
-use crate::store::{FolderStore, Store};
+use crate::store::{FolderStore, S3Store, Store, StoreError, Uploads};
 
 /// Makes the video of a session and brings it to its place. Journals `RunStarted` up to `Delivered`
 /// and `Finished`, or `Failed`. No videos when nothing was recorded.
@@ -98,12 +98,32 @@ fn make_and_deliver(
     }
     // Also looks whether a newer run has taken over: it would deliver the same names.
     run.append(PublisherEvent::UploadStarted)?;
-    let store = FolderStore::new(match &delivery.destination {
-        Destination::Folder { path } => path.clone(),
+    let uploads = Journaled { session, run };
+    let store: Box<dyn Store + '_> = match &delivery.destination {
+        Destination::Folder { path } => Box::new(FolderStore::new(path)),
         // Moving a file onto itself changes nothing: it is there.
-        Destination::Session => session.output_folder(),
-    });
-    deliver(&finished, &store, progress).map(|video| vec![video])
+        Destination::Session => Box::new(FolderStore::new(session.output_folder())),
+        Destination::S3(place) => Box::new(S3Store::new(place, &uploads).map_err(StoreError::from)?),
+    };
+    deliver(&finished, &*store, progress).map(|video| vec![video])
+}
+
+/// Uploads as the journal has them.
+struct Journaled<'a> {
+    session: &'a SessionDir,
+    run: &'a PublisherRun,
+}
+
+impl Uploads for Journaled<'_> {
+    fn open(&self, key: &str) -> Option<String> {
+        // An upload that cannot be found is begun anew; the store keeps the old one until its lifecycle ends it.
+        self.session.folded().ok()?.published.uploads.get(key).cloned()
+    }
+
+    fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+        let event = PublisherEvent::PartsBegun { key: key.to_owned(), upload_id: upload_id.to_owned() };
+        self.run.append(event).map(drop).map_err(|error| StoreError::Journal(io::Error::other(error)))
+    }
 }
 
 /// A hidden folder where the files are to go, for making them there; gone with its value.
@@ -162,17 +182,22 @@ fn kind_of(delivery: &Delivery) -> Result<Kind, PublishError> {
 
 /// Brings the files to the store: the one that players open comes last, when all it names is there.
 fn deliver(finished: &Finished, store: &dyn Store, progress: &mut dyn FnMut(Progress)) -> Result<Video, PublishError> {
-    let total = finished.files.len() as i64;
+    let files: Vec<&PathBuf> = finished.pictures.iter().chain(finished.files.iter().rev()).collect();
+    let length = |file: &&PathBuf| std::fs::metadata(file).map_or(0, |file| file.len());
+    let total: u64 = files.iter().map(length).sum();
     let mut report = Report::new(progress, Stage::Delivering, finished.duration_us);
-    let (mut size_bytes, mut entry) = (0, None);
-    let files = finished.pictures.iter().chain(finished.files.iter().rev());
-    for (done, file) in files.enumerate() {
-        let delivered = store.deliver(file, &name_of(file))?;
+    let (mut size_bytes, mut entry, mut done) = (0, None, 0);
+    for file in files {
+        let mut sent = |bytes: u64| {
+            let share = (done + bytes) as f64 / total.max(1) as f64;
+            report.at((finished.duration_us as f64 * share) as i64);
+        };
+        let delivered = store.deliver(file, &name_of(file), &mut sent)?;
+        done += delivered.size_bytes;
         if !finished.pictures.contains(file) {
             size_bytes += delivered.size_bytes;
             entry = Some(delivered);
         }
-        report.at(finished.duration_us * done as i64 / total.max(1));
     }
     let entry = entry.ok_or(PublishError::Segments("there are none"))?;
     Ok(Video {

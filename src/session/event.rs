@@ -239,6 +239,11 @@ pub enum PublisherEvent {
     },
     TranscodeStarted,
     UploadStarted,
+    /// An object is being made of parts; whoever goes on does so in the same upload, and none is left behind.
+    PartsBegun {
+        key: String,
+        upload_id: String,
+    },
     /// Everything is where it belongs. Empty when nothing was recorded.
     Delivered {
         videos: Vec<Video>,

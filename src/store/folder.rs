@@ -20,7 +20,7 @@ impl FolderStore {
 
 impl Store for FolderStore {
     /// Moves the file. Another file of that name is replaced as a whole, never half.
-    fn deliver(&self, file: &Path, name: &str) -> Result<Delivered, StoreError> {
+    fn deliver(&self, file: &Path, name: &str, _sent: &mut dyn FnMut(u64)) -> Result<Delivered, StoreError> {
         let read = |source| StoreError::Read { path: file.to_owned(), source };
         let size_bytes = fs::metadata(file).map_err(read)?.len();
         let target = self.folder.join(name);

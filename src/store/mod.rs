@@ -1,18 +1,43 @@
-//! Where finished files go: a local folder today, object stores beside it.
+//! Where finished files go: a local folder, or an object store.
 //! Called by the publisher alone.
 //! Never: makes or changes media, or shows a half-written file under its name.
 
 pub mod folder;
+pub mod s3;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use folder::FolderStore;
+pub use s3::{S3Error, S3Store};
 
 /// A place that finished files are brought to.
 pub trait Store {
-    /// Brings a finished file there under a name. When this fails the file is still where it was.
-    fn deliver(&self, file: &Path, name: &str) -> Result<Delivered, StoreError>;
+    /// Brings a finished file there under a name; `sent` is told how many of its bytes are there, where that
+    /// takes a while. When this fails the file is still where it was.
+    fn deliver(&self, file: &Path, name: &str, sent: &mut dyn FnMut(u64)) -> Result<Delivered, StoreError>;
+}
+
+/// What is written down of uploads in parts, so that one that was broken off is gone on with.
+pub trait Uploads {
+    /// The upload of this key that was begun and not brought to its end.
+    fn open(&self, key: &str) -> Option<String>;
+
+    /// An upload has been begun. Called before anything is sent.
+    fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError>;
+}
+
+/// Nothing was begun, and nothing will be.
+pub struct NoUploads;
+
+impl Uploads for NoUploads {
+    fn open(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn begun(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A file that is where it belongs.
@@ -33,4 +58,8 @@ pub enum StoreError {
     Write { path: PathBuf, source: io::Error },
     #[error("the finished file {path} cannot be read: {source}")]
     Read { path: PathBuf, source: io::Error },
+    #[error("it cannot be written down that an upload begins: {0}")]
+    Journal(io::Error),
+    #[error(transparent)]
+    S3(#[from] S3Error),
 }

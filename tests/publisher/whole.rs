@@ -71,6 +71,7 @@ impl World {
         let folder = match &self.delivery.destination {
             Destination::Folder { path } => path.clone(),
             Destination::Session => self.session.output_folder(),
+            Destination::S3(_) => panic!("no bucket is used here"),
         };
         let entries = fs::read_dir(folder).unwrap();
         let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

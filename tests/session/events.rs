@@ -119,6 +119,7 @@ fn any_publisher_event() -> impl Strategy<Value = PublisherEvent> {
         (any_part(), any_number()).prop_map(|(part, end_video_us)| E::MediaMeasured { part, end_video_us }),
         Just(E::TranscodeStarted),
         Just(E::UploadStarted),
+        (".{0,9}", ".{0,9}").prop_map(|(key, upload_id)| E::PartsBegun { key, upload_id }),
         prop::collection::vec(video, 0..3).prop_map(|videos| E::Delivered { videos }),
         Just(E::CallbackStarted),
         (any::<u32>(), prop::option::of(".{0,40}")).prop_map(|(attempt, error)| E::CallbackTried { attempt, error }),

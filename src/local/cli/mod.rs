@@ -1,12 +1,14 @@
 //! What can be said to `record`, `resume`, `ctl` and `publish`. Help texts and bounds; no logic.
 
 mod record;
+mod s3;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 pub use record::RecordArgs;
+pub use s3::S3Args;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use url::Url;
 
+use super::S3Args;
 use crate::session::request::{
     AudioBitrate, BadValue, Codec, Crf, Format, FrameRate, HlsIv, KeyFrameInterval, MaxBitrate, MaxDuration, PauseMode,
     PictureSize, PlainText, Preset, SegmentDuration, Start, StartTimeout, VideoDuration,
@@ -21,13 +22,15 @@ Examples:
   panorec record https://example.com/lesson -o lesson.mp4 --duration 10m
   panorec record https://example.com/lesson -o out/lesson.m3u8 --format hls --segment-seconds 6
   panorec record https://example.com/lesson --width 1920 --height 1080 --frame-rate 60
+  panorec record https://example.com/lesson -o s3://lessons/2026/lesson.mp4 --s3-region eu-west-1
   panorec record https://example.com/class --start manual --start-timeout 1h --json")]
 pub struct RecordArgs {
     /// The page: http or https
     // Text here, for clap would repeat the query string of a bad one.
     #[arg(value_name = "URL")]
     pub url: String,
-    /// Where the video goes: a .mp4 or .m3u8 file, or a folder [default: <host>-<time>.mp4 here]
+    /// Where the video goes: a .mp4 or .m3u8 file, a folder, or s3://BUCKET/FOLDER/NAME.mp4 [default:
+    /// <host>-<time>.mp4 here]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -121,6 +124,9 @@ pub struct RecordArgs {
     /// Print the result as JSON on stdout
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub s3: S3Args,
 }
 
 /// The words of an enum on the command line, and what they stand for.
@@ -181,7 +187,7 @@ fn seconds(text: &str) -> Option<f64> {
     text.parse().ok().or_else(with_units)
 }
 
-fn whole_seconds(text: &str) -> Option<u32> {
+pub(super) fn whole_seconds(text: &str) -> Option<u32> {
     seconds(text)
         .filter(|seconds| seconds.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(seconds))
         .map(|seconds| seconds as u32)

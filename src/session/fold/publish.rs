@@ -1,5 +1,7 @@
 //! The publisher's half of the fold.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::phase::Phase;
@@ -29,6 +31,8 @@ pub struct Published {
     pub callback_failure: Option<String>,
     /// The last try of the callback, so that a newer run goes on counting.
     pub callback: Option<CallbackTry>,
+    /// Uploads in parts that were begun and not brought to their end, by their keys.
+    pub uploads: BTreeMap<String, String>,
     /// When the files were delivered, or when it was clear that they will not be.
     pub finish_time: Option<Timestamp>,
     started: Option<Moment>,
@@ -47,8 +51,12 @@ impl Published {
             }
             PublisherEvent::TranscodeStarted => return Some(Phase::Transcode),
             PublisherEvent::UploadStarted => return Some(Phase::Upload),
+            PublisherEvent::PartsBegun { key, upload_id } => {
+                self.uploads.insert(key.clone(), upload_id.clone());
+            }
             PublisherEvent::Delivered { videos } => {
                 self.videos = Some(videos.clone());
+                self.uploads.clear();
                 self.callback = None;
                 self.finish_time = self.wall(at);
             }

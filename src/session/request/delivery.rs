@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::bounds::SegmentDuration;
+use super::s3::S3Destination;
 use crate::session::name::TaskId;
 
 /// What the publisher is asked to do: `publisher/delivery.json`. No secret is in it.
@@ -42,6 +43,8 @@ pub enum Destination {
     Folder { path: PathBuf },
     /// They stay where they are made: in the session's `publisher/output`.
     Session,
+    /// A bucket.
+    S3(Box<S3Destination>),
 }
 
 /// The kind of the finished file.

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod delivery;
+mod s3;
 mod size;
 
 pub use bounds::{
@@ -11,6 +12,7 @@ pub use bounds::{
     VideoDuration,
 };
 pub use delivery::{BadDelivery, Delivery, Destination, FileName, Format, HlsIv, HlsKey};
+pub use s3::{Addressing, BadS3, BucketName, Credentials, KeyPrefix, Link, S3Destination};
 pub use size::{PictureSize, Rounded};
 
 use std::fmt;
