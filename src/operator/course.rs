@@ -94,7 +94,8 @@ pub fn course(recording: &Recording, uid: &str, found: &Found, now: Now) -> Cour
             _ => after_the_end(recording, uid, found),
         };
     }
-    if found.standing.known.as_ref().is_some_and(|known| known.status.phase == Phase::Finished) {
+    // What the stream has told is seen step by step, and lists more than a pod's last words do.
+    if found.standing.more || found.standing.known.as_ref().is_some_and(|known| known.status.phase == Phase::Finished) {
         return Course::Follow;
     }
     if let Some(harvest) = found.harvest(&record).or_else(|| found.harvest(&finish)) {

@@ -99,6 +99,10 @@ fn a_job_is_followed_and_replaced_when_it_leads_to_nothing() {
     assert_eq!(with(ended("Failed", "PodFailurePolicy"), vec![pod(&record_job(), 3, "")]), "Replace");
     assert_eq!(with(ended("Failed", "BackoffLimitExceeded"), vec![]), "Finish");
     assert_eq!(with(ended("Complete", ""), vec![pod(&record_job(), 0, FINISHED)]), "Conclude");
+    // Its stream has told steps that nobody has seen yet.
+    let mut told = found(vec![(record_job(), ended("Complete", ""))], vec![pod(&record_job(), 0, FINISHED)]);
+    told.standing.more = true;
+    assert_eq!(decide(&recording(json!({}), json!({})), &told), "Follow");
     let finish = names::publish_job("lesson", UID, super::build::FINISH);
     let both = |end: Job| {
         let jobs = vec![(record_job(), ended("Failed", "BackoffLimitExceeded")), (finish.clone(), end)];
