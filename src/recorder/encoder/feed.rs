@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::args::Settings;
 use super::feed_sound::{SOUND_PATIENCE_US, SoundFeed};
-use super::lasting::{Lasting, is_black};
+use super::lasting::Blackness;
 use super::phase::Phase;
 use super::sink::{Filler, Placed, Sink, Totals};
 use super::slots::Slots;
@@ -51,9 +51,7 @@ pub struct Feed {
     pushes_left: u32,
     last_slot: i64,
     last_place: i64,
-    /// Where the last kept picture is, and whether it is black though the page is shown.
-    shown: Option<(i64, bool)>,
-    blackness: Lasting,
+    blackness: Blackness,
     /// When the last picture's slot begins.
     slot_at: i64,
     /// A newer picture than the last one committed found its slot taken.
@@ -91,8 +89,7 @@ impl Feed {
             pushes_left: 0,
             last_slot: i64::MIN,
             last_place: i64::MIN,
-            shown: None,
-            blackness: Lasting::default(),
+            blackness: Blackness::default(),
             slot_at: i64::MIN,
             behind: false,
             next_key: i64::MIN,
@@ -121,7 +118,7 @@ impl Feed {
         self.part_began = place_us;
         self.last_slot = i64::MIN;
         self.last_place = i64::MIN;
-        self.shown = None;
+        self.blackness.restart();
         self.next_key = i64::MIN;
         self.force_key = true;
         self.boundary = None;
@@ -385,17 +382,10 @@ impl Feed {
         self.last_place = place_us;
         self.totals.pictures += u64::from(keep);
         if keep {
-            self.see(&picture, place_us);
-        }
-        sink.picture(Placed { picture: &picture, place_us, key, keep, begins_part })
-    }
-
-    fn see(&mut self, picture: &Picture, place_us: i64) {
-        if let Some((from_us, black)) = self.shown {
-            self.blackness.pass(black, place_us - from_us);
+            self.blackness.see(&picture, place_us, self.filler.is_some());
             self.totals.black_us = self.blackness.total_us();
         }
-        self.shown = Some((place_us, self.filler.is_none() && is_black(picture)));
+        sink.picture(Placed { picture: &picture, place_us, key, keep, begins_part })
     }
 }
 

@@ -42,8 +42,36 @@ impl Lasting {
     }
 }
 
+/// How long the pictures of a video are black.
+#[derive(Debug, Default)]
+pub struct Blackness {
+    lasting: Lasting,
+    /// Where the last picture is, in microseconds of the video, and whether it is black.
+    last: Option<(i64, bool)>,
+}
+
+impl Blackness {
+    /// The next picture; `wanted`: what it shows instead of the page is meant to be as it is.
+    pub fn see(&mut self, picture: &Picture, place_us: i64, wanted: bool) {
+        if let Some((from_us, black)) = self.last {
+            self.lasting.pass(black, place_us - from_us);
+        }
+        self.last = Some((place_us, !wanted && is_black(picture)));
+    }
+
+    /// What comes next does not go on from the last picture.
+    pub fn restart(&mut self) {
+        self.last = None;
+    }
+
+    /// How long they have been black in all, in microseconds.
+    pub fn total_us(&self) -> i64 {
+        self.lasting.total_us()
+    }
+}
+
 /// Whether there is nothing to see. Looks at few points, and at a picture of something at fewer.
-pub fn is_black(picture: &Picture) -> bool {
+fn is_black(picture: &Picture) -> bool {
     let [luma, ..] = picture.planes();
     let points = || luma.chunks(picture.width as usize).step_by(STEP).flat_map(|row| row.iter().step_by(STEP));
     let most = points().count() * LIT_PERCENT / 100;
