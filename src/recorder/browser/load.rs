@@ -17,6 +17,8 @@ use super::page::LoadStep;
 pub const LOAD_TIME: Duration = Duration::from_secs(60);
 /// A page that fired `load` but has nothing to paint counts as painted after this.
 const PAINT_TIME: Duration = Duration::from_secs(1);
+/// The status of a document that has painted comes within this; one from elsewhere than the network has none.
+const STATUS_TIME: Duration = Duration::from_secs(1);
 /// A document that Chrome gave up without an error page in its place was no page; but a script of the
 /// page before it may have asked for another one meanwhile.
 const GIVEN_UP_TIME: Duration = Duration::from_secs(2);
@@ -83,6 +85,7 @@ impl From<Verdict> for Result<(), LoadError> {
 async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadError> {
     let mut statuses: Vec<(LoaderId, i64)> = Vec::new();
     let mut committed: Option<LoaderId> = None;
+    let mut has_painted = false;
     let mut failure = String::from("net::ERR_FAILED");
     // When it is decided without another step, and how.
     let mut verdict: Option<(Instant, Verdict)> = None;
@@ -95,7 +98,18 @@ async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadErr
             None => steps.recv().await,
         };
         match step {
-            Ok(LoadStep::Status(loader, status)) => statuses.push((loader, status)),
+            Ok(LoadStep::Status(loader, status)) => {
+                // What Chrome tells by different events need not come in their order.
+                if committed.as_ref() == Some(&loader) {
+                    if status >= 400 {
+                        return Err(LoadError::Status(status));
+                    }
+                    if has_painted {
+                        return Ok(());
+                    }
+                }
+                statuses.push((loader, status));
+            }
             Ok(LoadStep::Failed(text)) => {
                 if committed.is_none() && text == GIVEN_UP {
                     verdict = Some((Instant::now() + GIVEN_UP_TIME, Verdict::NoPage));
@@ -109,10 +123,17 @@ async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadErr
                     return Err(LoadError::Status(status));
                 }
                 committed = Some(loader);
+                has_painted = false;
                 verdict = None;
             }
             Ok(LoadStep::Lifecycle(loader, name)) if committed.as_ref() == Some(&loader) => match name.as_str() {
-                "firstPaint" | "firstContentfulPaint" => return Ok(()),
+                "firstPaint" | "firstContentfulPaint" => {
+                    if statuses.iter().any(|(of, _)| *of == loader) {
+                        return Ok(());
+                    }
+                    has_painted = true;
+                    verdict = Some((Instant::now() + STATUS_TIME, Verdict::Painted));
+                }
                 "load" => verdict = Some((Instant::now() + PAINT_TIME, Verdict::Painted)),
                 _ => {}
             },
@@ -121,5 +142,48 @@ async fn painted(mut steps: broadcast::Receiver<LoadStep>) -> Result<(), LoadErr
                 return Err(LoadError::Network("Chrome is gone".to_owned()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: fn(i64) -> LoadStep = |status| LoadStep::Status(LoaderId::new("1"), status);
+
+    fn committed() -> LoadStep {
+        LoadStep::Committed { loader: LoaderId::new("1"), unreachable: false }
+    }
+
+    fn paints() -> LoadStep {
+        LoadStep::Lifecycle(LoaderId::new("1"), "firstPaint".to_owned())
+    }
+
+    /// What comes of these steps, all of which are there at once.
+    async fn comes_of(steps: impl IntoIterator<Item = LoadStep>) -> Result<(), LoadError> {
+        let (tell, told) = broadcast::channel(16);
+        for step in steps {
+            let _ = tell.send(step);
+        }
+        // Kept open: Chrome lives.
+        let ended = painted(told).await;
+        drop(tell);
+        ended
+    }
+
+    #[tokio::test]
+    async fn a_status_counts_whenever_it_comes() {
+        for steps in [
+            [STATUS(410), committed(), paints()],
+            [committed(), STATUS(410), paints()],
+            [committed(), paints(), STATUS(410)],
+        ] {
+            assert!(matches!(comes_of(steps).await, Err(LoadError::Status(410))));
+        }
+        for steps in [[STATUS(200), committed(), paints()], [committed(), paints(), STATUS(200)]] {
+            comes_of(steps).await.unwrap();
+        }
+        // What comes from elsewhere than the network has none.
+        comes_of([committed(), paints()]).await.unwrap();
     }
 }
