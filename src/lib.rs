@@ -3,11 +3,12 @@
 //! Data flows one way: `recorder` (Chrome, X, Pulse, FFmpeg) writes parts and a journal into a
 //! session folder, `session` folds the journal into a state, `publisher` splices the parts and
 //! packages them, `store` keeps the result. `local` runs both halves in one process, `pod` each in a
-//! container of its own.
+//! container of its own. `egress` says which addresses may be reached on a recording's behalf.
 //! docs/ARCHITECTURE.md has the map and the invariants.
 
 pub mod cli;
 mod complaint;
+pub mod egress;
 pub mod janitor;
 pub mod local;
 pub mod media;

@@ -1,12 +1,16 @@
 //! The two halves as this process runs them: the one place that calls recorder and publisher.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::complaint::Complaint;
-use crate::publisher::{Progress, PublishError, Stage};
+use crate::egress::Resolver;
+use crate::publisher::callback::Tries;
+use crate::publisher::{self, MadeFrom, Progress, Publication, PublishError, Stage};
 use crate::recorder::control::{Control, Ended, InternalFailure, Live, RecorderError};
+use crate::session::event::PublisherEvent;
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, MediaPart};
 use crate::session::folder::{PublisherRun, RecorderRun, SessionDir};
@@ -37,11 +41,22 @@ pub(super) fn usable_end(part: MediaPart, file: File) -> Option<u64> {
     crate::publisher::usable_end(file, part.start_us).ok()
 }
 
-/// Makes and delivers the file, and journals every step up to `Finished` or `Failed`.
+/// Begins to publish while it is recorded, where this delivery allows it. Journals `RunStarted`.
+pub(super) fn publish_live(
+    session: &Arc<SessionDir>,
+    run: &Arc<PublisherRun>,
+    delivery: &Delivery,
+) -> Result<Option<publisher::Live>, Complaint> {
+    run.append(PublisherEvent::RunStarted { run: run.number() })?;
+    Ok(publisher::Live::start(session, run, delivery, &Resolver::default()))
+}
+
+/// Makes and delivers the file, and journals every step after `RunStarted` up to `Delivered` or `Failed`.
 pub(super) fn publish(
     session: &SessionDir,
-    run: PublisherRun,
+    run: &PublisherRun,
     delivery: &Delivery,
+    from: MadeFrom,
     progress: &mut dyn FnMut(Finishing),
 ) -> Result<(), Complaint> {
     let mut tell = |progress_so_far: Progress| {
@@ -53,9 +68,25 @@ pub(super) fn publish(
         let us = |signed: i64| signed.max(0) as u64;
         progress(Finishing { what, done_us: us(progress_so_far.done_us), total_us: us(progress_so_far.total_us) });
     };
-    crate::publisher::publish(session, &run, delivery, &mut tell).map(drop).map_err(|error| match error {
+    // Whoever runs it here could reach everything without it.
+    let resolver = Resolver::default();
+    let publication = Publication { session, run, delivery, resolver: &resolver };
+    publication.make(from, &mut tell).map(drop).map_err(|error| match error {
         PublishError::Session(error) => error.into(),
         PublishError::Store(error) => Complaint::new(ExitCode::DeliveryFailed, error),
         error => Complaint::new(ExitCode::FinishingFailed, error),
     })
+}
+
+/// Tells of the end where that is asked for, and journals that everything is done.
+pub(super) async fn conclude(
+    session: &SessionDir,
+    run: &PublisherRun,
+    delivery: &Delivery,
+    tries: Tries,
+) -> Result<(), Complaint> {
+    let publication = Publication { session, run, delivery, resolver: &Resolver::default() };
+    publication.call_back(tries).await?;
+    run.append(PublisherEvent::Finished)?;
+    Ok(())
 }

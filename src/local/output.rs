@@ -23,9 +23,28 @@ pub(super) enum Place {
     /// Absolute.
     Folder(PathBuf),
     Bucket {
+        scheme: Scheme,
         bucket: BucketName,
         prefix: KeyPrefix,
     },
+}
+
+/// What `-o` names a bucket's store by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// `s3://`: any store, by its address.
+    S3,
+    /// `cos://`: Tencent COS, by its region.
+    Cos,
+}
+
+impl Scheme {
+    /// The scheme of a URL of a bucket, and what follows it.
+    fn of(given: &str) -> Option<(Scheme, &str)> {
+        let s3 = || Some((Scheme::S3, given.strip_prefix("s3://")?));
+        let cos = || Some((Scheme::Cos, given.strip_prefix("cos://")?));
+        s3().or_else(cos)
+    }
 }
 
 impl Output {
@@ -36,8 +55,8 @@ impl Output {
         url: &PageUrl,
         now: &Zoned,
     ) -> Result<Output, Complaint> {
-        if let Some(rest) = given.and_then(Path::to_str).and_then(|given| given.strip_prefix("s3://")) {
-            return Output::in_bucket(rest, format, url, now);
+        if let Some((scheme, rest)) = given.and_then(Path::to_str).and_then(Scheme::of) {
+            return Output::in_bucket(scheme, rest, format, url, now);
         }
         let (folder, file) = match given {
             None => (PathBuf::from("."), None),
@@ -55,7 +74,13 @@ impl Output {
     }
 
     /// `BUCKET/FOLDER/NAME.mp4`; without a name at its end it ends with '/' or is the bucket alone.
-    fn in_bucket(given: &str, format: Option<Format>, url: &PageUrl, now: &Zoned) -> Result<Output, Complaint> {
+    fn in_bucket(
+        scheme: Scheme,
+        given: &str,
+        format: Option<Format>,
+        url: &PageUrl,
+        now: &Zoned,
+    ) -> Result<Output, Complaint> {
         let (bucket, path) = given.split_once('/').unwrap_or((given, ""));
         // An empty part at the beginning is a part, too, and is refused with the folder.
         let (prefix, file) = match path.rsplit_once('/') {
@@ -68,6 +93,7 @@ impl Output {
             file => name_and_format(file, format)?,
         };
         let place = Place::Bucket {
+            scheme,
             bucket: bucket.parse().map_err(Complaint::usage)?,
             prefix: prefix.parse().map_err(Complaint::usage)?,
         };
@@ -181,7 +207,12 @@ mod tests {
             Ok(output) => {
                 let file = match &output.place {
                     Place::Folder(folder) => folder.join(output.file_name()),
-                    Place::Bucket { bucket, prefix } => format!("{bucket}|{prefix}|{}", output.file_name()).into(),
+                    Place::Bucket { scheme: Scheme::S3, bucket, prefix } => {
+                        format!("{bucket}|{prefix}|{}", output.file_name()).into()
+                    }
+                    Place::Bucket { scheme: Scheme::Cos, bucket, prefix } => {
+                        format!("COS|{bucket}|{prefix}|{}", output.file_name()).into()
+                    }
                 };
                 let file = file.strip_prefix(here).unwrap_or(&file);
                 Ok(file.to_str().unwrap().to_owned())
@@ -205,6 +236,7 @@ mod tests {
             (Some("s3://lessons/a.mp4"), None, "lessons||a.mp4"),
             (Some("s3://lessons"), None, "lessons||school.example-20261122-140509.mp4"),
             (Some("s3://lessons/2026/"), hls, "lessons|2026|school.example-20261122-140509.m3u8"),
+            (Some("cos://lessons-1250000000/2026/a.mp4"), None, "COS|lessons-1250000000|2026|a.mp4"),
         ] {
             assert_eq!(choose(given, format).as_deref(), Ok(file));
         }
@@ -224,6 +256,8 @@ mod tests {
             ("s3://lessons/a", None),
             ("s3://lessons//a.mp4", None),
             ("s3://lessons/../a.mp4", None),
+            ("cos://", None),
+            ("cos://lessons-1250000000//a.mp4", None),
         ] {
             let name = Path::new(given);
             if !name.is_dir() {

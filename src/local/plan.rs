@@ -35,7 +35,9 @@ impl Plan {
         let login_file = args.login.as_deref().map(login_file).transpose()?;
         output.check()?;
         let destination = match output.place {
-            Place::Bucket { bucket, prefix } => Destination::S3(Box::new(args.s3.destination(bucket, prefix)?)),
+            Place::Bucket { scheme, bucket, prefix } => {
+                Destination::S3(Box::new(args.s3.destination(scheme, bucket, prefix)?))
+            }
             Place::Folder(path) => match args.s3.given() {
                 None => Destination::Folder { path },
                 Some(flag) => {
@@ -83,6 +85,7 @@ impl Plan {
                 destination,
                 name: output.name,
                 segment_seconds: args.segment_seconds.unwrap_or_default(),
+                live_playlist: args.live_playlist,
                 key,
                 thumbnail: args.thumbnail,
                 contact_sheet: args.contact_sheet,
@@ -102,6 +105,8 @@ fn hls_key(args: &RecordArgs, format: Format) -> Result<Option<HlsKey>, Complain
             "--hls-key-file"
         } else if args.segment_seconds.is_some() {
             "--segment-seconds"
+        } else if args.live_playlist {
+            "--live-playlist"
         } else {
             return Ok(None);
         };

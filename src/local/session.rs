@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::cli::{PublishArgs, RecordArgs, ResumeArgs, Step};
 use super::halves::{self, Finishing};
@@ -15,13 +16,16 @@ use super::report;
 use super::screen::{self, Screen};
 use super::signals::Signals;
 use crate::complaint::Complaint;
+use crate::egress::Resolver;
+use crate::publisher::MadeFrom;
+use crate::publisher::callback::Tries;
 use crate::recorder::control::{Control, Ended, Key, Live};
-use crate::session::event::RecorderEvent;
+use crate::session::event::{PublisherEvent, RecorderEvent};
 use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase};
 use crate::session::folder::{FolderError, FolderWatch, PublisherRun, RecorderRun, SessionDir};
 use crate::session::intent::IntentState;
-use crate::session::request::{Destination, S3Destination};
+use crate::session::request::{Delivery, Destination, S3Destination};
 use crate::store::{NoUploads, S3Store};
 
 /// `panorec record`.
@@ -45,7 +49,7 @@ pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode
 
 /// Finds out, before anything is recorded, whether the bucket is there and may be used.
 async fn check_bucket(place: Box<S3Destination>) -> Result<(), Complaint> {
-    let check = move || S3Store::new(&place, &NoUploads).and_then(|store| store.check());
+    let check = move || S3Store::new(&place, Box::new(NoUploads), &Resolver::default()).and_then(|store| store.check());
     tokio::task::spawn_blocking(check).await.map_err(Complaint::internal)?.map_err(Complaint::usage)
 }
 
@@ -64,13 +68,16 @@ pub(super) async fn resume(args: &ResumeArgs, screen: &Screen) -> Result<ExitCod
 
 /// `panorec publish`: makes the file once more.
 pub(super) async fn publish(args: &PublishArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
-    let Step::Splice = args.from;
     let mut session = Session::open(&args.dir, screen)?;
     if session.dir.recorder_is_alive()? {
         let dir = args.dir.display();
         return Err(Complaint::usage(format!("{dir} is being recorded; stop it first by `panorec ctl {dir} stop`")));
     }
-    let outcome = session.finish().await;
+    let outcome = match args.from {
+        Step::Splice => session.finish(Publishing::anew(&session.dir, MadeFrom::Parts)?).await,
+        Step::Upload => session.finish(Publishing::anew(&session.dir, MadeFrom::Files)?).await,
+        Step::Callback => session.call_back_once_more().await,
+    };
     session.end(outcome, args.json)
 }
 
@@ -99,9 +106,13 @@ impl<'a> Session<'a> {
     }
 
     async fn record_and_finish(&mut self, notes: &[String]) -> Result<Outcome, Complaint> {
+        let mut publishing = None;
         if !self.dir.folded()?.is_stopped() {
-            let ended = self.record(notes).await?;
-            match ended {
+            let begun = publishing.insert(Publishing::begin(&self.dir)?);
+            let following = begun.follow(&self.dir);
+            let ended = self.record(notes).await;
+            following.abort();
+            match ended? {
                 Ended::Over => {}
                 Ended::Interrupted => return Ok(Outcome::Interrupted),
                 Ended::Superseded => return Ok(Outcome::Superseded),
@@ -109,7 +120,8 @@ impl<'a> Session<'a> {
         }
         // A recorder that failed in a way that a new run can mend has not ended the recording.
         if self.dir.folded()?.is_stopped() {
-            return self.finish().await;
+            let publishing = publishing.map_or_else(|| Publishing::anew(&self.dir, MadeFrom::Parts), Ok)?;
+            return self.finish(publishing).await;
         }
         Ok(Outcome::Over)
     }
@@ -179,16 +191,16 @@ impl<'a> Session<'a> {
     }
 
     /// Makes and delivers the file.
-    async fn finish(&mut self) -> Result<Outcome, Complaint> {
-        let run = PublisherRun::claim(&self.dir)?;
-        let delivery = self.dir.delivery()?;
+    async fn finish(&mut self, publishing: Publishing) -> Result<Outcome, Complaint> {
+        let Publishing { run, delivery, from } = publishing;
+        let (making, told) = (Arc::clone(&run), delivery.clone());
         let (report, mut reported) = watch::channel(None::<Finishing>);
         let dir = Arc::clone(&self.dir);
         let mut publishing = pin!(tokio::task::spawn_blocking(move || {
             let mut tell = |progress| {
                 report.send_replace(Some(progress));
             };
-            halves::publish(&dir, run, &delivery, &mut tell)
+            halves::publish(&dir, &making, &told, from, &mut tell)
         }));
         let mut line = self.screen.progress();
         loop {
@@ -197,6 +209,7 @@ impl<'a> Session<'a> {
                     published.map_err(|error| {
                         Complaint::internal(format!("the publisher broke: {error}"))
                     })??;
+                    halves::conclude(&self.dir, &run, &delivery, Tries::GoOn).await?;
                     return Ok(Outcome::Over);
                 }
                 count = self.signals.next() => {
@@ -215,6 +228,20 @@ impl<'a> Session<'a> {
                 }
             }
         }
+    }
+
+    /// Tells the callback once more, of what was delivered.
+    async fn call_back_once_more(&mut self) -> Result<Outcome, Complaint> {
+        let delivery = self.dir.delivery()?;
+        if delivery.callback.is_none() {
+            return Err(Complaint::usage("this session has no callback; nobody is to be told"));
+        }
+        if self.dir.folded()?.published.videos.is_none() {
+            return Err(Complaint::usage("nothing was delivered that could be told of; publish it first"));
+        }
+        let Publishing { run, delivery, .. } = Publishing::anew(&self.dir, MadeFrom::Files)?;
+        halves::conclude(&self.dir, &run, &delivery, Tries::Anew).await?;
+        Ok(Outcome::Over)
     }
 
     /// Says how it ended, writes the result, and removes what is no longer needed.
@@ -265,6 +292,55 @@ impl Session<'_> {
         ));
         report::print(&self.dir, folded, json)?;
         Ok(ExitCode::Interrupted)
+    }
+}
+
+/// A publisher's run, and what it publishes while it is recorded.
+struct Publishing {
+    run: Arc<PublisherRun>,
+    delivery: Delivery,
+    from: MadeFrom,
+}
+
+impl Publishing {
+    /// One that publishes while it is recorded, where that can be done.
+    fn begin(dir: &Arc<SessionDir>) -> Result<Publishing, Complaint> {
+        let (run, delivery) = (Arc::new(PublisherRun::claim(dir)?), dir.delivery()?);
+        let live = halves::publish_live(dir, &run, &delivery)?;
+        Ok(Publishing { run, delivery, from: live.map_or(MadeFrom::Parts, MadeFrom::Live) })
+    }
+
+    /// One that does it when everything is recorded.
+    fn anew(dir: &SessionDir, from: MadeFrom) -> Result<Publishing, Complaint> {
+        let (run, delivery) = (Arc::new(PublisherRun::claim(dir)?), dir.delivery()?);
+        run.append(PublisherEvent::RunStarted { run: run.number() })?;
+        Ok(Publishing { run, delivery, from })
+    }
+
+    /// Tells it what is recorded, until that is broken off.
+    fn follow(&self, dir: &Arc<SessionDir>) -> JoinHandle<()> {
+        let followed = match &self.from {
+            MadeFrom::Live(live) => Some(Arc::clone(live.followed())),
+            MadeFrom::Parts | MadeFrom::Files => None,
+        };
+        let dir = Arc::clone(dir);
+        tokio::spawn(async move {
+            let Some(followed) = followed else { return };
+            let mut watch = FolderWatch::new(&dir.recorder_runs_folder());
+            loop {
+                match dir.folded() {
+                    Ok(folded) => {
+                        if let Some(run) = folded.run {
+                            watch.add(&dir.recorder_runs_folder().join(run.to_string()));
+                        }
+                        followed.tell(&folded, false);
+                    }
+                    // Whoever finishes says what is wrong with it.
+                    Err(error) => return tracing::warn!(%error, "the journal cannot be followed"),
+                }
+                watch.changed().await;
+            }
+        })
     }
 }
 

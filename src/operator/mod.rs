@@ -10,6 +10,7 @@ mod course;
 #[cfg(test)]
 mod course_tests;
 mod dereference;
+mod giving;
 mod http;
 mod lease;
 mod malformed;

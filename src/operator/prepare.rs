@@ -114,6 +114,8 @@ fn make(
             login: asked.login_secret.as_deref(),
             hls_key: asked.hls_key_secret.as_deref(),
             hls_key_text: asked.hls_key.as_deref(),
+            s3: asked.s3_secret.as_deref(),
+            callback: asked.callback_secret.as_deref(),
         },
         kind,
         token_digest: &digest,

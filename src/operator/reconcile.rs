@@ -24,7 +24,6 @@ use super::streams::{PASSING, Streams};
 use super::update_status::{CALM, Written, write};
 use super::validate::{Valid, validate};
 use crate::resource::conditions::ConditionType;
-use crate::resource::spec::DestinationSpec;
 use crate::resource::{Recording, RecordingStatus, Rejection};
 use crate::session::fold::Phase;
 
@@ -162,11 +161,21 @@ fn doubled((first, longest): (Duration, Duration), times: u32) -> Duration {
 async fn look(recording: &Recording, context: &Context) -> Result<Action, ReconcileError> {
     let Some(uid) = recording.uid() else { return Ok(Action::await_change()) };
     let recording = &with_newest_status(recording, &uid, context);
-    let valid = validate(recording, &DestinationSpec::volume());
+    let installation = &context.settings.installation;
+    // What was accepted goes on, also under rules that have become narrower since.
+    let valid = match is_accepted(recording) {
+        true => validate(recording, &uid, &installation.with_any_bucket()),
+        false => validate(recording, &uid, installation),
+    };
     let one = One { recording, uid: &uid, valid: valid.as_ref(), context };
     let action = one.steps().await?;
     context.remember(&uid, |memory| memory.failures = 0);
     Ok(action)
+}
+
+fn is_accepted(recording: &Recording) -> bool {
+    let mut conditions = recording.status.iter().flat_map(|status| &status.conditions);
+    conditions.any(|condition| condition.type_ == ConditionType::Accepted.as_str() && condition.status == "True")
 }
 
 /// The recording with the status that was written last, where the cache does not have it yet.

@@ -10,8 +10,11 @@ use k8s_openapi::api::core::v1::{Affinity, SeccompProfile, Toleration};
 use serde::Deserialize;
 
 use super::build::NeedsOverride;
+use super::giving::GivingArgs;
 use super::token::TokenKey;
 use crate::complaint::Complaint;
+use crate::egress::EgressPolicy;
+use crate::resource::Installation;
 
 /// Every flag can be given by the environment variable that its help names.
 #[derive(Debug, Args)]
@@ -55,7 +58,7 @@ pub struct OperatorArgs {
     #[arg(long, value_name = "MIB", env = "PANOREC_RECORDER_MEMORY_LIMIT_MIB")]
     recorder_memory_limit_mib: Option<u32>,
     /// JSON with nodeSelector, tolerations, affinity, annotations, runtimeClassName,
-    /// priorityClassName, imagePullSecrets (names) and hostUsers for the pods
+    /// priorityClassName, imagePullSecrets (names), serviceAccountName and hostUsers for the pods
     #[arg(long, value_name = "JSON", env = "PANOREC_POD_OVERRIDES")]
     pod_overrides: Option<String>,
     /// Recordings that may run at once in the cluster; 0: no limit
@@ -91,6 +94,8 @@ pub struct OperatorArgs {
     /// This replica's name in the lease [default: the host's name and a random number]
     #[arg(long, value_name = "NAME", env = "PANOREC_IDENTITY")]
     identity: Option<String>,
+    #[command(flatten)]
+    giving: GivingArgs,
 }
 
 /// How the control endpoints of pods are reached.
@@ -145,6 +150,7 @@ pub struct PodOverrides {
     pub runtime_class_name: Option<String>,
     pub priority_class_name: Option<String>,
     pub image_pull_secrets: Option<Vec<String>>,
+    pub service_account_name: Option<String>,
     pub host_users: Option<bool>,
 }
 
@@ -159,6 +165,8 @@ pub struct PodSettings {
     pub pod_log: String,
     pub needs: NeedsOverride,
     pub overrides: PodOverrides,
+    /// What the publishers may reach.
+    pub egress: EgressPolicy,
 }
 
 /// How many recordings may run at once; None: no limit.
@@ -172,6 +180,7 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Settings {
     pub namespace: Option<String>,
+    pub installation: Installation,
     pub pod: PodSettings,
     pub limits: Limits,
     /// None: pods of lost nodes are left alone.
@@ -195,6 +204,7 @@ impl Settings {
             .map_err(|error| Complaint::usage(format!("--pod-overrides is not what is expected: {error}")))?
             .unwrap_or_default();
         let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        let (installation, egress) = args.giving.checked()?;
         let limit = |n: u32| (n > 0).then_some(n);
         Ok(Settings {
             pod: PodSettings {
@@ -210,7 +220,9 @@ impl Settings {
                     memory_limit_mib: args.recorder_memory_limit_mib,
                 },
                 overrides,
+                egress,
             },
+            installation,
             limits: Limits { cluster: limit(args.max_recordings), namespace: limit(args.max_recordings_per_namespace) },
             node_lost: Some(args.node_lost_seconds.unwrap_or(if args.namespace.is_some() { 0 } else { 60 }))
                 .filter(|seconds| *seconds > 0)
@@ -272,6 +284,7 @@ impl PodSettings {
             pod_log: "panorec=info".into(),
             needs: NeedsOverride::default(),
             overrides: PodOverrides::default(),
+            egress: EgressPolicy::Public { allow: Vec::new(), hosts: Vec::new(), refuse: Vec::new() },
         }
     }
 }

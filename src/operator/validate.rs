@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::resource::spec::DestinationSpec;
-use crate::resource::{Asked, Origin, Recording, Rejection, ask};
+use crate::resource::{Asked, Installation, Origin, Recording, Rejection, ask};
 use crate::session::intent::{Intent, IntentState};
 use crate::session::stream::ToldIntent;
 
@@ -17,10 +16,12 @@ pub struct Valid {
 }
 
 /// Checks what the API server could not.
-pub fn validate(recording: &Recording, default: &DestinationSpec) -> Result<Valid, Rejection> {
+pub fn validate(recording: &Recording, uid: &str, installation: &Installation) -> Result<Valid, Rejection> {
     let created = recording.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     let name = recording.name_any();
-    let asked = ask(&recording.spec, Origin { name: &name, created }, default)?;
+    let namespace = recording.namespace().unwrap_or_default();
+    let origin = Origin { namespace: &namespace, name: &name, uid, created };
+    let asked = ask(&recording.spec, origin, installation)?;
     Ok(Valid { asked, wanted: wanted(recording) })
 }
 

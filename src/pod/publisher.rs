@@ -13,12 +13,12 @@ use super::control::{Endpoint, Token};
 use super::link::Link;
 use super::terminate::Terminate;
 use crate::complaint::Complaint;
-use crate::publisher::PublishError;
-use crate::publisher::callback::call_back;
-use crate::session::describe::Described;
+use crate::egress::{EgressPolicy, Resolver};
+use crate::publisher::callback::Tries;
+use crate::publisher::{Followed, Live, MadeFrom, Publication, PublishError};
 use crate::session::event::PublisherEvent;
 use crate::session::exit::ExitCode;
-use crate::session::fold::{Folded, Phase};
+use crate::session::fold::Phase;
 use crate::session::folder::{FolderError, FolderWatch, PublisherRun, SessionDir};
 use crate::session::intent::IntentState;
 use crate::session::request::Delivery;
@@ -56,6 +56,10 @@ pub struct PublisherArgs {
     /// The key of HLS segments, 32 hexadecimal digits; written to the delivery's key file
     #[arg(long, env = "PANOREC_HLS_KEY", value_name = "HEX", hide_env_values = true)]
     hls_key: Option<String>,
+    /// The addresses that may be reached for stores and callbacks, as JSON [default: public ones]
+    #[arg(long, env = "PANOREC_EGRESS", value_name = "JSON", value_parser = super::json::<EgressPolicy>,
+          default_value = r#"{"public":{}}"#, hide_default_value = true)]
+    egress: EgressPolicy,
 }
 
 /// Publishes when the recording is over, and serves until it is told to end.
@@ -77,7 +81,8 @@ pub(super) async fn publisher(args: PublisherArgs) -> Result<ExitCode, Complaint
     let ending = endpoint.ending();
     let served = tokio::spawn(endpoint.serve());
 
-    let duty = Duty { session, run, delivery: args.delivery, republish: args.republish, link };
+    let resolver = Resolver::new(args.egress);
+    let duty = Duty { session, run, delivery: args.delivery, republish: args.republish, link, resolver };
     let code = tokio::select! {
         done = duty.fulfil() => {
             match done {
@@ -130,6 +135,7 @@ struct Duty {
     delivery: Delivery,
     republish: Option<String>,
     link: Link,
+    resolver: Resolver,
 }
 
 impl Duty {
@@ -140,18 +146,21 @@ impl Duty {
         {
             return Ok(());
         }
-        if self.republish.is_none() {
-            self.recording_over().await?;
-        }
-        let before = self.folded()?;
         // What an older run of this publisher delivered is not delivered twice.
-        let delivered = before.published.videos.is_some() && before.published.failure.is_none();
-        if delivered && self.republish.is_none() {
-            self.run.append(PublisherEvent::RunStarted { run: self.run.number() })?;
-        } else {
-            self.publish().await?;
+        let before = self.publication().folded()?.published;
+        let delivered = before.videos.is_some() && before.failure.is_none() && self.republish.is_none();
+        self.run.append(PublisherEvent::RunStarted { run: self.run.number() })?;
+        let live = match delivered || self.republish.is_some() {
+            true => None,
+            false => Live::start(&self.session, &self.run, &self.delivery, &self.resolver),
+        };
+        if self.republish.is_none() {
+            self.recording_over(live.as_ref().map(Live::followed)).await?;
         }
-        self.call_back().await?;
+        if !delivered {
+            self.publish(live).await?;
+        }
+        self.publication().call_back(Tries::GoOn).await?;
         self.run.append(PublisherEvent::Finished)?;
         let mut report = self.report()?;
         report.republish.clone_from(&self.republish);
@@ -160,7 +169,7 @@ impl Duty {
 
     /// Waits until the recorder has said that it is over; or until a stop was said, and no
     /// recorder is there to follow it.
-    async fn recording_over(&self) -> Result<(), Complaint> {
+    async fn recording_over(&self, live: Option<&Arc<Followed>>) -> Result<(), Complaint> {
         let mut watch = FolderWatch::new(&self.session.recorder_runs_folder());
         watch.add(&self.session.intent_folder());
         let mut connected = self.link.connected();
@@ -179,6 +188,9 @@ impl Duty {
             tracing::Span::current().record("phase", folded.phase().as_str());
             if folded.is_over() || folded.phase().rank() > Phase::Canceled.rank() {
                 return Ok(());
+            }
+            if let Some(live) = live {
+                live.tell(&folded, false);
             }
             if let Some(run) = folded.run {
                 watch.add(&self.session.recorder_runs_folder().join(run.to_string()));
@@ -203,11 +215,13 @@ impl Duty {
     }
 
     /// Makes and delivers the files. A failure is in the journal, and is an end like another.
-    async fn publish(&self) -> Result<(), Complaint> {
-        self.run.append(PublisherEvent::RunStarted { run: self.run.number() })?;
-        let (session, run, delivery) = (Arc::clone(&self.session), Arc::clone(&self.run), self.delivery.clone());
+    async fn publish(&self, live: Option<Live>) -> Result<(), Complaint> {
+        let (session, run) = (Arc::clone(&self.session), Arc::clone(&self.run));
+        let (delivery, resolver) = (self.delivery.clone(), self.resolver.clone());
         let published = tokio::task::spawn_blocking(move || {
-            crate::publisher::make(&session, &run, &delivery, &mut |progress| tracing::debug!(?progress, "publishing"))
+            let mut tell = |progress| tracing::debug!(?progress, "publishing");
+            let publication = Publication { session: &session, run: &run, delivery: &delivery, resolver: &resolver };
+            publication.make(live.map_or(MadeFrom::Parts, MadeFrom::Live), &mut tell)
         });
         match published.await {
             Ok(Ok(videos)) => tracing::info!(videos = videos.len(), "delivered"),
@@ -218,27 +232,12 @@ impl Duty {
         Ok(())
     }
 
-    async fn call_back(&self) -> Result<(), Complaint> {
-        let Some(to) = &self.delivery.callback else { return Ok(()) };
-        let (tried, last) = match self.folded()?.published.callback {
-            Some(tried) if tried.error.is_none() => return Ok(()),
-            Some(tried) => (tried.attempt, tried.error),
-            None => (0, None),
-        };
-        self.run.append(PublisherEvent::CallbackStarted)?;
-        let mut described = Described::from(&self.report()?);
-        described.status = Phase::Callback;
-        Ok(call_back(&self.run, to, &described, tried, last).await?)
+    fn publication(&self) -> Publication<'_> {
+        let Duty { session, run, delivery, resolver, .. } = self;
+        Publication { session, run, delivery, resolver }
     }
 
     fn report(&self) -> Result<Report, Complaint> {
-        Ok(Report::of(self.delivery.task_id.clone(), &self.folded()?, Items::All))
-    }
-
-    fn folded(&self) -> Result<Folded, FolderError> {
-        self.session.folded().or_else(|error| {
-            tracing::warn!(%error, "the recorder's half is left out");
-            self.session.folded_without_recorder()
-        })
+        Ok(Report::of(self.delivery.task_id.clone(), &self.publication().folded()?, Items::All))
     }
 }

@@ -29,6 +29,12 @@ pub enum PublishError {
     Key(String),
     #[error("FFmpeg's list of segments does not fit the recording: {0}")]
     Segments(&'static str),
+    #[error("the journal takes back what was published while it was recorded")]
+    Rewritten,
+    #[error("publishing was broken off")]
+    Abandoned,
+    #[error("the MP4 cannot be made: {0}")]
+    Mp4(#[from] crate::media::mp4::Mp4Error),
     #[error(transparent)]
     Session(#[from] FolderError),
     #[error(transparent)]

@@ -79,9 +79,24 @@ fn make(
         Kind::Mp4 => package::mp4(plan, open, output, order.name, &mut report)?,
         Kind::Hls(settings) => package::hls(plan, open, settings, output, order.name, &mut report)?,
     };
-    let lost =
-        |part: PartName| format!("the end of part {part} was lost; silence and the last picture stand in its place");
-    let mut warnings: Vec<String> = damaged.into_iter().map(lost).collect();
+    let mut warnings: Vec<String> = damaged.into_iter().map(lost_end).collect();
+    let pictures = make_pictures(plan, open, output, order, &mut warnings);
+    Ok(Finished { files, pictures, duration_us: plan.duration_us(), warnings })
+}
+
+/// What a person is told of a part that ended before it should have.
+pub(super) fn lost_end(part: PartName) -> String {
+    format!("the end of part {part} was lost; silence and the last picture stand in its place")
+}
+
+/// The pictures that are asked for, as far as they can be made.
+pub(super) fn make_pictures(
+    plan: &Plan,
+    open: &OpenPart<'_>,
+    output: &Path,
+    order: &Order<'_>,
+    warnings: &mut Vec<String>,
+) -> Vec<PathBuf> {
     let mut pictures = Vec::new();
     let mut picture = |wanted: bool, make: pictures::Make| {
         if !wanted {
@@ -95,7 +110,7 @@ fn make(
     };
     picture(order.thumbnail, pictures::thumbnail);
     picture(order.contact_sheet, pictures::contact_sheet);
-    Ok(Finished { files, pictures, duration_us: plan.duration_us(), warnings })
+    pictures
 }
 
 /// The recording as one part of H.264 and AAC; its file goes when this does.

@@ -3,13 +3,16 @@
 //! Never: touches Chrome, re-encodes H.264, or gives FFmpeg a key, a credential or a protocol.
 
 pub mod callback;
+mod callback_secret;
 pub mod error;
 mod ffmpeg;
 pub mod finish;
+mod live;
 pub mod measure;
 pub mod package;
 mod parameter_sets;
 mod pictures;
+mod place;
 pub mod plan;
 mod preview;
 pub mod progress;
@@ -19,7 +22,8 @@ pub mod splice;
 mod transcode;
 
 pub use error::PublishError;
+pub use live::{Followed, Live};
 pub use measure::usable_end;
 pub use preview::preview;
 pub use progress::{Progress, Stage};
-pub use publish::{make, publish};
+pub use publish::{MadeFrom, Publication};

@@ -83,7 +83,7 @@ fn make(
         .chain(["-update", "1", "-f", "image2"])
         .map(OsString::from)
         .chain([target]);
-    let tracks = Tracks { video: Some(plan.video.clone()), audio: None };
+    let tracks = Tracks { video: Some(plan.head.video.clone()), audio: None };
     ffmpeg::run(doing, output, arguments, &tracks, |feed| {
         for frame in frames {
             feed.write_packet(frame)?;

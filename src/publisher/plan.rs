@@ -1,7 +1,7 @@
 //! Which stretch of which part makes up the video: the journal's word, checked against the files.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 use super::error::PublishError;
 use super::measure::{Depth, Survey, survey};
@@ -32,30 +32,40 @@ pub struct PlannedPart {
     pub fresh_encoder: bool,
 }
 
-/// The parts of one video, in order and without overlaps.
+/// What all parts of one video have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    pub parts: Vec<PlannedPart>,
+pub struct Head {
+    /// The first sample.
+    pub start: i64,
     pub video: VideoTrack,
     pub audio: AudioTrack,
     pub grid: AudioGrid,
 }
 
-impl Plan {
-    /// The first sample.
-    pub fn start(&self) -> i64 {
-        self.parts.first().map_or(0, |part| part.start)
-    }
-
-    /// How long the video is, in microseconds.
-    pub fn duration_us(&self) -> i64 {
-        self.parts.last().map_or(0, |part| us_of(part.end - self.start()))
-    }
-
+impl Head {
     /// The tracks of the spliced stream, which has no priming left.
     pub fn tracks(&self) -> Tracks {
         let audio = AudioTrack { codec_delay_ns: 0, ..self.audio.clone() };
         Tracks { video: Some(self.video.clone()), audio: Some(audio) }
+    }
+}
+
+/// The parts of one video, in order and without overlaps; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub head: Head,
+    pub parts: Vec<PlannedPart>,
+}
+
+impl Plan {
+    /// How long the video is, in microseconds.
+    pub fn duration_us(&self) -> i64 {
+        self.parts.last().map_or(0, |part| us_of(part.end - self.head.start))
+    }
+
+    /// The tracks of the spliced stream.
+    pub fn tracks(&self) -> Tracks {
+        self.head.tracks()
     }
 }
 
@@ -70,8 +80,8 @@ pub fn plan(parts: &[MediaPart], open: &OpenPart<'_>) -> Result<Option<Plan>, Pu
             continue;
         };
         match &mut plan {
-            None => plan = begin(planned, seen)?,
-            Some(plan) => plan.append(planned, seen)?,
+            None => plan = Plan::begin(planned, seen),
+            Some(plan) => plan.append(planned, &seen)?,
         }
     }
     Ok(plan)
@@ -79,47 +89,58 @@ pub fn plan(parts: &[MediaPart], open: &OpenPart<'_>) -> Result<Option<Plan>, Pu
 
 /// None when nothing of the part is usable.
 fn look_at(part: &MediaPart, open: &OpenPart<'_>) -> Result<Option<(PlannedPart, Survey)>, PublishError> {
+    let file = open(part.name).map_err(|source| PublishError::OpenPart { part: part.name, source })?;
+    let depth = if part.end_us.is_some() { Depth::Beginning } else { Depth::Whole };
+    let Some((mut planned, seen)) = begin_of(part, file, depth)? else { return Ok(None) };
+    planned.end = part.end_us.map_or(seen.end, |us| seen.grid.at_us(us as i64));
+    Ok((planned.end > planned.start).then_some((planned, seen)))
+}
+
+/// What a part is by its beginning; its end is not yet what it will be. None when nothing of it is usable.
+pub(super) fn begin_of(
+    part: &MediaPart,
+    bytes: impl Read,
+    depth: Depth,
+) -> Result<Option<(PlannedPart, Survey)>, PublishError> {
     let name = part.name;
     if part.start_us.max(part.end_us.unwrap_or(0)) > MAX_VIDEO_US {
         return Err(PublishError::Timeline { part: name, what: "lies beyond any recording" });
     }
-    let file = open(name).map_err(|source| PublishError::OpenPart { part: name, source })?;
-    let depth = if part.end_us.is_some() { Depth::Beginning } else { Depth::Whole };
-    let seen = survey(file, part.start_us as i64, depth).map_err(|source| PublishError::Part { part: name, source })?;
+    let seen =
+        survey(bytes, part.start_us as i64, depth).map_err(|source| PublishError::Part { part: name, source })?;
     let Some(seen) = seen.filter(|seen| seen.key_frame) else {
         tracing::warn!(part = %name, "nothing in it is usable; left out");
         return Ok(None);
     };
-    let grid = seen.grid;
-    let end = part.end_us.map_or(seen.end, |us| grid.at_us(us as i64));
     let planned = PlannedPart {
         name,
         origin_us: part.start_us as i64,
-        start: grid.nearest(sample_at(part.start_us as i64)),
-        end,
+        start: seen.grid.nearest(sample_at(part.start_us as i64)),
+        end: seen.end,
         fresh_encoder: seen.fresh_encoder,
     };
-    Ok((planned.end > planned.start).then_some((planned, seen)))
-}
-
-fn begin(part: PlannedPart, seen: Survey) -> Result<Option<Plan>, PublishError> {
-    let (Some(video), Some(audio)) = (seen.tracks.video, seen.tracks.audio) else {
-        return Ok(None);
-    };
-    Ok(Some(Plan { parts: vec![part], video, audio, grid: seen.grid }))
+    Ok(Some((planned, seen)))
 }
 
 impl Plan {
-    fn append(&mut self, mut part: PlannedPart, seen: Survey) -> Result<(), PublishError> {
+    pub(super) fn begin(part: PlannedPart, seen: Survey) -> Option<Plan> {
+        let (video, audio) = (seen.tracks.video?, seen.tracks.audio?);
+        let head = Head { start: part.start, video, audio, grid: seen.grid };
+        Some(Plan { head, parts: vec![part] })
+    }
+
+    /// Adds a part, unless it ends before the one before does.
+    pub(super) fn append(&mut self, mut part: PlannedPart, seen: &Survey) -> Result<(), PublishError> {
         let unlike = |what| Err(PublishError::Unlike { part: part.name, what });
         let (Some(video), Some(audio)) = (&seen.tracks.video, &seen.tracks.audio) else {
             return unlike("has no picture or no sound");
         };
-        if (video.codec, video.width, video.height) != (self.video.codec, self.video.width, self.video.height) {
+        let head = &self.head;
+        if (video.codec, video.width, video.height) != (head.video.codec, head.video.width, head.video.height) {
             return unlike("has a picture of another codec or size");
         }
         if (audio.codec, audio.sample_rate, audio.channels, &audio.codec_private)
-            != (self.audio.codec, self.audio.sample_rate, self.audio.channels, &self.audio.codec_private)
+            != (head.audio.codec, head.audio.sample_rate, head.audio.channels, &head.audio.codec_private)
         {
             return unlike("has sound of another kind");
         }

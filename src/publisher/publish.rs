@@ -5,124 +5,150 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::PublishError;
-use super::finish::{Finished, Kind, Order, finish};
+use super::finish::{Finished, Kind, Order, finish, make_pictures};
+use super::live::{self, Live};
 use super::measure::usable_end;
 use super::package::encrypt::HlsKeyBytes;
-use super::package::{HlsEncryption, HlsSettings};
+use super::package::{self, HlsEncryption, HlsSettings};
+use super::place::open_store;
+use super::plan::plan;
 use super::progress::{Progress, Report, Stage};
+use crate::egress::Resolver;
 use crate::media::matroska::ReadError;
 use crate::session::event::{PublishFailure, PublisherEvent, Video};
 use crate::session::fold::MediaPart;
 use crate::session::folder::{FolderError, PublisherRun, SessionDir};
 use crate::session::request::{Delivery, Destination, Format};
-use crate::store::{FolderStore, S3Store, Store, StoreError, Uploads};
+use crate::store::Store;
 
-/// Makes the video of a session and brings it to its place. Journals `RunStarted` up to `Delivered`
-/// and `Finished`, or `Failed`. No videos when nothing was recorded.
-///
-/// It blocks for as long as that takes. The session's parts are left as they are, so it can be done
-/// again.
-///
-/// # Errors
-/// What [`finish`] and the store give; a session that cannot be read or that a newer run has taken
-/// over.
-pub fn publish(
-    session: &SessionDir,
-    run: &PublisherRun,
-    delivery: &Delivery,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Video>, PublishError> {
-    run.append(PublisherEvent::RunStarted { run: run.number() })?;
-    let videos = make(session, run, delivery, progress)?;
-    run.append(PublisherEvent::Finished)?;
-    Ok(videos)
+/// What is published, by which run, and what may be reached for it.
+#[derive(Clone, Copy)]
+pub struct Publication<'a> {
+    pub session: &'a SessionDir,
+    pub run: &'a PublisherRun,
+    pub delivery: &'a Delivery,
+    pub resolver: &'a Resolver,
 }
 
-/// What [`publish`] does between `RunStarted` and `Finished`: journals up to `Delivered`, or
-/// `Failed`.
-pub fn make(
-    session: &SessionDir,
-    run: &PublisherRun,
-    delivery: &Delivery,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Video>, PublishError> {
-    match make_and_deliver(session, run, delivery, progress) {
-        Ok(videos) => {
-            run.append(PublisherEvent::Delivered { videos: videos.clone() })?;
-            Ok(videos)
-        }
-        Err(PublishError::Session(superseded @ FolderError::Superseded { .. })) => Err(superseded.into()),
-        Err(error) => {
-            let failure = match error {
-                PublishError::Store(_) => PublishFailure::Delivery,
-                _ => PublishFailure::Finishing,
-            };
-            let message = error.to_string();
-            // Why it failed is worth more than that it could not be written down.
-            if let Err(unwritten) = run.append(PublisherEvent::Failed { failure, message }) {
-                tracing::warn!(%unwritten, "the failure could not be journaled");
+/// What a video is made from.
+pub enum MadeFrom {
+    /// The recorded parts.
+    Parts,
+    /// The finished files of an earlier run, where they are still there; else the parts.
+    Files,
+    /// What was published while it was recorded, where that succeeded; else the parts.
+    Live(Live),
+}
+
+impl Publication<'_> {
+    /// Makes the video of the session and brings it to its place, or sees what was published while it was recorded
+    /// to its end. The run's `RunStarted` is journaled; this journals up to `Delivered`, or `Failed`. No videos
+    /// when nothing was recorded.
+    ///
+    /// It blocks for as long as that takes. The session's parts are left as they are, so it can be done
+    /// again.
+    ///
+    /// # Errors
+    /// What [`finish`] and the store give; a session that cannot be read or that a newer run has taken
+    /// over.
+    pub fn make(self, from: MadeFrom, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Video>, PublishError> {
+        let run = self.run;
+        match self.make_and_deliver(from, progress) {
+            Ok(videos) => {
+                run.append(PublisherEvent::Delivered { videos: videos.clone() })?;
+                Ok(videos)
             }
-            Err(error)
+            Err(PublishError::Session(superseded @ FolderError::Superseded { .. })) => Err(superseded.into()),
+            Err(error) => {
+                let failure = match error {
+                    PublishError::Store(_) => PublishFailure::Delivery,
+                    _ => PublishFailure::Finishing,
+                };
+                let message = error.to_string();
+                // Why it failed is worth more than that it could not be written down.
+                if let Err(unwritten) = run.append(PublisherEvent::Failed { failure, message }) {
+                    tracing::warn!(%unwritten, "the failure could not be journaled");
+                }
+                Err(error)
+            }
         }
     }
-}
 
-fn make_and_deliver(
-    session: &SessionDir,
-    run: &PublisherRun,
-    delivery: &Delivery,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Video>, PublishError> {
-    let parts = measured_parts(session, run)?;
-    run.append(PublisherEvent::TranscodeStarted)?;
-    let order = Order {
-        name: delivery.name.as_str(),
-        kind: kind_of(delivery)?,
-        thumbnail: delivery.thumbnail,
-        contact_sheet: delivery.contact_sheet,
-    };
-    let open = |name| session.open_part(name).map_err(io::Error::other);
-    let mut beside = None;
-    let finished = match finish(&parts, &open, &session.output_folder(), &order, progress) {
-        // The disk of the session is full, but the file may be meant for another one.
-        Err(PublishError::DiskFull) => {
-            let Destination::Folder { path } = &delivery.destination else { return Err(PublishError::DiskFull) };
-            let folder = beside.insert(Beside::make(path)?);
-            finish(&parts, &open, &folder.0, &order, progress)?
+    fn make_and_deliver(self, from: MadeFrom, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Video>, PublishError> {
+        let Publication { session, run, delivery, resolver } = self;
+        let parts = measured_parts(session, run)?;
+        run.append(PublisherEvent::TranscodeStarted)?;
+        let order = Order {
+            name: delivery.name.as_str(),
+            kind: kind_of(delivery)?,
+            thumbnail: delivery.thumbnail,
+            contact_sheet: delivery.contact_sheet,
+        };
+        let found = matches!(from, MadeFrom::Files).then(|| made_before(session, delivery)).flatten();
+        if let MadeFrom::Live(live) = from {
+            live.followed().tell(&session.folded()?, true);
+            match live.finish() {
+                Ok(None) => return Ok(Vec::new()),
+                Ok(Some(published)) => return self.conclude(published, &parts, &order).map(|video| vec![video]),
+                Err(PublishError::Session(superseded @ FolderError::Superseded { .. })) => {
+                    return Err(superseded.into());
+                }
+                Err(error) => tracing::warn!(%error, "the video is made from the parts"),
+            }
         }
-        other => other?,
-    };
-    let Some(finished) = finished else { return Ok(Vec::new()) };
-    for text in &finished.warnings {
-        run.append(PublisherEvent::Warning { text: text.clone() })?;
-    }
-    // Also looks whether a newer run has taken over: it would deliver the same names.
-    run.append(PublisherEvent::UploadStarted)?;
-    let uploads = Journaled { session, run };
-    let store: Box<dyn Store + '_> = match &delivery.destination {
-        Destination::Folder { path } => Box::new(FolderStore::new(path)),
-        // Moving a file onto itself changes nothing: it is there.
-        Destination::Session => Box::new(FolderStore::new(session.output_folder())),
-        Destination::S3(place) => Box::new(S3Store::new(place, &uploads).map_err(StoreError::from)?),
-    };
-    deliver(&finished, &*store, progress).map(|video| vec![video])
-}
-
-/// Uploads as the journal has them.
-struct Journaled<'a> {
-    session: &'a SessionDir,
-    run: &'a PublisherRun,
-}
-
-impl Uploads for Journaled<'_> {
-    fn open(&self, key: &str) -> Option<String> {
-        // An upload that cannot be found is begun anew; the store keeps the old one until its lifecycle ends it.
-        self.session.folded().ok()?.published.uploads.get(key).cloned()
+        let open = |name| session.open_part(name).map_err(io::Error::other);
+        let mut beside = None;
+        let made = match found {
+            Some(found) => Ok(Some(found)),
+            None => finish(&parts, &open, &session.output_folder(), &order, progress),
+        };
+        let finished = match made {
+            // The disk of the session is full, but the file may be meant for another one.
+            Err(PublishError::DiskFull) => {
+                let Destination::Folder { path } = &delivery.destination else { return Err(PublishError::DiskFull) };
+                let folder = beside.insert(Beside::make(path)?);
+                finish(&parts, &open, &folder.0, &order, progress)?
+            }
+            other => other?,
+        };
+        let Some(finished) = finished else { return Ok(Vec::new()) };
+        self.warn(&finished.warnings)?;
+        // Also looks whether a newer run has taken over: it would deliver the same names.
+        run.append(PublisherEvent::UploadStarted)?;
+        let store = open_store(session, run, delivery, resolver)?;
+        deliver(&finished, &*store, progress).map(|video| vec![video])
     }
 
-    fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
-        let event = PublisherEvent::PartsBegun { key: key.to_owned(), upload_id: upload_id.to_owned() };
-        self.run.append(event).map(drop).map_err(|error| StoreError::Journal(io::Error::other(error)))
+    /// What is left of a video that was published while it was recorded: its pictures.
+    fn conclude(
+        self,
+        published: live::Published,
+        parts: &[MediaPart],
+        order: &Order<'_>,
+    ) -> Result<Video, PublishError> {
+        let Publication { session, run, delivery, resolver } = self;
+        let mut warnings = published.warnings;
+        if order.thumbnail || order.contact_sheet {
+            let open = |name| session.open_part(name).map_err(io::Error::other);
+            let output = session.output_folder();
+            let pictures = match plan(parts, &open)? {
+                Some(plan) => make_pictures(&plan, &open, &output, order, &mut warnings),
+                None => Vec::new(),
+            };
+            let store = open_store(session, run, delivery, resolver)?;
+            for picture in pictures {
+                store.deliver(&picture, &name_of(&picture), &mut |_| {})?;
+            }
+        }
+        self.warn(&warnings)?;
+        Ok(published.video)
+    }
+
+    fn warn(self, warnings: &[String]) -> Result<(), PublishError> {
+        for text in warnings {
+            self.run.append(PublisherEvent::Warning { text: text.clone() })?;
+        }
+        Ok(())
     }
 }
 
@@ -163,7 +189,7 @@ fn measured_parts(session: &SessionDir, run: &PublisherRun) -> Result<Vec<MediaP
     Ok(parts)
 }
 
-fn kind_of(delivery: &Delivery) -> Result<Kind, PublishError> {
+pub(super) fn kind_of(delivery: &Delivery) -> Result<Kind, PublishError> {
     if delivery.format == Format::Mp4 {
         return Ok(Kind::Mp4);
     }
@@ -178,6 +204,26 @@ fn kind_of(delivery: &Delivery) -> Result<Kind, PublishError> {
         segment_seconds: delivery.segment_seconds.get(),
         encryption: delivery.key.as_ref().map(encryption).transpose()?,
     }))
+}
+
+/// The finished files of an earlier run, if they are all there.
+fn made_before(session: &SessionDir, delivery: &Delivery) -> Option<Finished> {
+    let output = session.output_folder();
+    let there = |name: String| Some(output.join(name)).filter(|path| path.is_file());
+    let entry = there(format!("{}.{}", delivery.name, delivery.format.extension()))?;
+    let mut files = vec![entry.clone()];
+    if delivery.format == Format::Hls {
+        let (segments, whole) = package::segments_of(&entry, delivery.name.as_str())?;
+        files.extend(segments.into_iter().map(there).collect::<Option<Vec<_>>>().filter(|_| whole)?);
+    }
+    let pictures = [format!("{}.jpg", delivery.name), format!("{}-contact.png", delivery.name)];
+    let duration_us = session.folded().ok()?.recorded_us() as i64;
+    Some(Finished {
+        files,
+        pictures: pictures.into_iter().filter_map(there).collect(),
+        duration_us,
+        warnings: Vec::new(),
+    })
 }
 
 /// Brings the files to the store: the one that players open comes last, when all it names is there.

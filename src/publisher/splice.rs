@@ -2,11 +2,11 @@
 //! order, holes filled. Reads one part at a time and holds a few seconds at most.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::io::Read;
 
 use super::error::PublishError;
 use super::parameter_sets::ParameterSets;
-use super::plan::{MAX_HOLE, OpenPart, Plan, PlannedPart};
+use super::plan::{Head, MAX_HOLE, OpenPart, Plan, PlannedPart};
 use super::silence::silent_packet;
 use crate::media::grid::us_of;
 use crate::media::matroska::{MatroskaReader, ReadError};
@@ -17,6 +17,9 @@ use crate::session::name::PartName;
 /// for: the order suffers then, not the memory.
 const MAX_HELD_PACKETS: usize = 3000;
 const MAX_HELD_BYTES: usize = 48 << 20;
+/// How far the end of a part that grows may be from what can be read of it, in microseconds: a recorder that stops
+/// or dies takes back less.
+const UNSETTLED_US: i64 = 2_000_000;
 /// The least distance of two pictures, in microseconds; more than a tick of any container.
 const MIN_STEP_US: i64 = 100;
 
@@ -28,12 +31,60 @@ pub struct Spliced {
     pub part: usize,
 }
 
-/// Gives the video's packets in the order of time.
-pub struct Splicer<'a> {
+/// Where the parts come from, in their order.
+pub trait PartSource {
+    /// What they have in common.
+    fn head(&self) -> &Head;
+
+    /// The next part; waits for one that is not there yet. None: there are no more.
+    fn next_part(&mut self) -> Result<Option<NextPart>, PublishError>;
+
+    /// Where a part ends that was given while it grew, in samples; asked once its last byte has been read.
+    fn end_of(&mut self, part: PartName) -> Result<i64, PublishError>;
+}
+
+/// A part and its bytes.
+pub struct NextPart {
+    pub part: PlannedPart,
+    /// Its end is not known yet: reading its bytes waits for more until it is.
+    pub grows: bool,
+    pub bytes: Box<dyn Read>,
+}
+
+/// The parts of a plan.
+struct Planned<'a> {
     plan: &'a Plan,
     open: &'a OpenPart<'a>,
-    next_part: usize,
+    next: usize,
+}
+
+impl PartSource for Planned<'_> {
+    fn head(&self) -> &Head {
+        &self.plan.head
+    }
+
+    fn next_part(&mut self) -> Result<Option<NextPart>, PublishError> {
+        let Some(&part) = self.plan.parts.get(self.next) else { return Ok(None) };
+        self.next += 1;
+        let file = (self.open)(part.name).map_err(|source| PublishError::OpenPart { part: part.name, source })?;
+        Ok(Some(NextPart { part, grows: false, bytes: Box::new(file) }))
+    }
+
+    fn end_of(&mut self, part: PartName) -> Result<i64, PublishError> {
+        let planned = self.plan.parts.iter().find(|planned| planned.name == part);
+        planned.map(|planned| planned.end).ok_or(PublishError::Rewritten)
+    }
+}
+
+/// Gives the video's packets in the order of time.
+pub struct Splicer<'a> {
+    source: Box<dyn PartSource + 'a>,
+    head: Head,
+    /// The parts entered so far.
+    parts: Vec<PlannedPart>,
     current: Option<Current>,
+    /// There are no more parts.
+    over: bool,
     /// The next sample that is to be given.
     sample: i64,
     last_video_us: Option<i64>,
@@ -49,20 +100,44 @@ pub struct Splicer<'a> {
 
 struct Current {
     part: PlannedPart,
-    reader: MatroskaReader<File>,
+    reader: MatroskaReader<Box<dyn Read>>,
+    /// Whether the part's end is still to be asked for.
+    grows: bool,
+    /// Nothing more is to be read.
+    read_out: bool,
+    /// Packets of a growing part that its end may yet cut off.
+    ahead: VecDeque<Packet>,
+    /// The newest sound that was read, in microseconds.
+    newest_us: i64,
     /// Whether a key frame was seen.
     entered: bool,
     parameter_sets: Option<ParameterSets>,
 }
 
+impl Current {
+    /// The next packet that no end of the part can cut off any more.
+    fn due(&mut self) -> Option<Packet> {
+        let front = self.ahead.front()?;
+        let settled = !self.grows || self.newest_us - front.pts_us >= UNSETTLED_US;
+        if settled { self.ahead.pop_front() } else { None }
+    }
+}
+
 impl<'a> Splicer<'a> {
     pub fn new(plan: &'a Plan, open: &'a OpenPart<'a>) -> Self {
+        Splicer::of(Box::new(Planned { plan, open, next: 0 }))
+    }
+
+    /// Joins what the source gives.
+    pub fn of(source: Box<dyn PartSource + 'a>) -> Self {
+        let head = source.head().clone();
         Splicer {
-            plan,
-            open,
-            next_part: 0,
+            sample: head.start,
+            source,
+            head,
+            parts: Vec::new(),
             current: None,
-            sample: plan.start(),
+            over: false,
             last_video_us: None,
             picture: None,
             least_gap_us: 0,
@@ -79,6 +154,21 @@ impl<'a> Splicer<'a> {
         self.damaged.clone()
     }
 
+    /// The part of a packet, by its place.
+    pub fn part(&self, place: usize) -> PlannedPart {
+        self.parts[place]
+    }
+
+    /// Where a sample of the recording is in the video, in microseconds.
+    pub fn place_us(&self, sample: i64) -> i64 {
+        us_of(sample - self.head.start)
+    }
+
+    /// How long the video is so far, in microseconds; all of it after the last packet.
+    pub fn duration_us(&self) -> i64 {
+        us_of(self.sample - self.head.start)
+    }
+
     /// The next packet, or None after the last.
     ///
     /// # Errors
@@ -91,7 +181,7 @@ impl<'a> Splicer<'a> {
             }
             if self.current.is_some() {
                 self.read()?;
-            } else if self.next_part < self.plan.parts.len() {
+            } else if !self.over {
                 self.enter()?;
             } else {
                 return Ok(None);
@@ -101,7 +191,7 @@ impl<'a> Splicer<'a> {
 
     /// What can be given away without being overtaken by something earlier.
     fn take(&mut self) -> Option<Spliced> {
-        let complete = self.current.is_none() && self.next_part == self.plan.parts.len();
+        let complete = self.current.is_none() && self.over;
         let full = self.audio.len() + self.video.len() > MAX_HELD_PACKETS || self.held_bytes > MAX_HELD_BYTES;
         match (self.video.front(), self.audio.front()) {
             (Some(video), Some(audio)) if video.packet.pts_us <= audio.packet.pts_us => self.video.pop_front(),
@@ -113,22 +203,34 @@ impl<'a> Splicer<'a> {
     }
 
     fn enter(&mut self) -> Result<(), PublishError> {
-        let part = self.plan.parts[self.next_part];
-        self.next_part += 1;
+        let Some(NextPart { part, grows, bytes }) = self.source.next_part()? else {
+            self.over = true;
+            self.show_last();
+            return Ok(());
+        };
         let name = part.name;
-        let file = (self.open)(name).map_err(|source| PublishError::OpenPart { part: name, source })?;
-        let reader = MatroskaReader::new(file).map_err(|source| PublishError::Part { part: name, source })?;
+        let reader = MatroskaReader::new(bytes).map_err(|source| PublishError::Part { part: name, source })?;
         let private = reader.tracks().video.as_ref().map(|video| &video.codec_private);
         let parameter_sets = match private {
-            Some(private) if self.plan.video.codec == VideoCodec::H264 && *private != self.plan.video.codec_private => {
-                let sets = ParameterSets::from_avcc(private, &self.plan.video.codec_private);
+            Some(private) if self.head.video.codec == VideoCodec::H264 && *private != self.head.video.codec_private => {
+                let sets = ParameterSets::from_avcc(private, &self.head.video.codec_private);
                 let what = "has pictures that cannot follow those before";
                 Some(sets.ok_or(PublishError::Unlike { part: name, what })?)
             }
             _ => None,
         };
+        self.parts.push(part);
         self.fill_until(part.start, name)?;
-        self.current = Some(Current { part, reader, entered: false, parameter_sets });
+        self.current = Some(Current {
+            part,
+            reader,
+            grows,
+            read_out: false,
+            ahead: VecDeque::new(),
+            newest_us: i64::MIN / 2,
+            entered: false,
+            parameter_sets,
+        });
         Ok(())
     }
 
@@ -137,25 +239,52 @@ impl<'a> Splicer<'a> {
             return Ok(());
         };
         let part = current.part;
-        match current.reader.next_packet() {
-            Ok(Some(packet)) => match packet.track {
+        if let Some(packet) = current.due() {
+            return match packet.track {
                 TrackKind::Audio => self.sound(packet, part),
                 TrackKind::Video => {
                     self.picture(packet);
                     Ok(())
                 }
-            },
-            Ok(None) => self.leave(part),
-            Err(ReadError::Io(error)) => Err(PublishError::Part { part: part.name, source: ReadError::Io(error) }),
+            };
+        }
+        if current.read_out {
+            return self.leave(part);
+        }
+        match current.reader.next_packet() {
+            Ok(Some(packet)) => {
+                if packet.track == TrackKind::Audio {
+                    current.newest_us = current.newest_us.max(packet.pts_us);
+                }
+                current.ahead.push_back(packet);
+                return Ok(());
+            }
+            Ok(None) => {}
+            Err(ReadError::Io(error)) => {
+                return Err(PublishError::Part { part: part.name, source: ReadError::Io(error) });
+            }
             Err(error) => {
                 tracing::warn!(part = %part.name, %error, "damaged; what comes after is lost");
-                self.leave(part)
             }
         }
+        current.read_out = true;
+        if std::mem::take(&mut current.grows) {
+            current.part.end = self.source.end_of(part.name)?;
+            let end = current.part.end;
+            if let Some(entered) = self.parts.last_mut() {
+                entered.end = end;
+            }
+            // What was given away already is beyond recall.
+            let given_us = us_of(end - self.head.start);
+            if self.sample > end || self.last_video_us.is_some_and(|last| last >= given_us) {
+                return Err(PublishError::Rewritten);
+            }
+        }
+        Ok(())
     }
 
     fn sound(&mut self, mut packet: Packet, part: PlannedPart) -> Result<(), PublishError> {
-        let grid = self.plan.grid;
+        let grid = self.head.grid;
         let at = grid.at_us(part.origin_us + packet.pts_us);
         let end = at + grid.samples_per_packet();
         // Before the start it is priming or belongs to the part before.
@@ -163,23 +292,23 @@ impl<'a> Splicer<'a> {
             return Ok(());
         }
         self.fill_until(at, part.name)?;
-        packet.pts_us = us_of(at - self.plan.start());
+        packet.pts_us = us_of(at - self.head.start);
         packet.duration_us = None;
         self.sample = end;
-        self.hold(Spliced { packet, part: self.next_part - 1 });
+        self.hold(Spliced { packet, part: self.place() });
         Ok(())
     }
 
     /// Silence up to a sample, packet by packet on the grid.
     fn fill_until(&mut self, end: i64, part: PartName) -> Result<(), PublishError> {
-        let length = self.plan.grid.samples_per_packet();
+        let length = self.head.grid.samples_per_packet();
         if end - self.sample > MAX_HOLE {
             return Err(PublishError::Timeline { part, what: "lacks more than an hour of sound" });
         }
         while self.sample + length <= end {
-            let pts_us = us_of(self.sample - self.plan.start());
-            let packet = silent_packet(&self.plan.audio, pts_us);
-            self.hold(Spliced { packet, part: self.next_part - 1 });
+            let pts_us = us_of(self.sample - self.head.start);
+            let packet = silent_packet(&self.head.audio, pts_us);
+            self.hold(Spliced { packet, part: self.place() });
             self.sample += length;
         }
         Ok(())
@@ -192,7 +321,7 @@ impl<'a> Splicer<'a> {
         if !current.entered {
             return;
         }
-        let origin_us = us_of(self.plan.start());
+        let origin_us = us_of(self.head.start);
         let (start_us, end_us) = (us_of(current.part.start), us_of(current.part.end));
         let mut pts_us = (current.part.origin_us + packet.pts_us).max(start_us) - origin_us;
         match self.last_video_us {
@@ -210,7 +339,7 @@ impl<'a> Splicer<'a> {
         }
         packet.pts_us = pts_us;
         self.last_video_us = Some(pts_us);
-        let picture = Spliced { packet, part: self.next_part - 1 };
+        let picture = Spliced { packet, part: self.place() };
         if let Some(before) = self.picture.replace(picture) {
             self.follow(before, pts_us, first);
         }
@@ -234,21 +363,26 @@ impl<'a> Splicer<'a> {
         self.hold(before);
     }
 
-    /// The part is over: silence stands for what it lacks, and after the last one the last picture
-    /// lasts until the end.
+    /// The part is over: silence stands for what it lacks.
     fn leave(&mut self, part: PlannedPart) -> Result<(), PublishError> {
         self.current = None;
         if self.sample < part.end {
             self.damaged.push(part.name);
         }
-        self.fill_until(part.end, part.name)?;
-        if self.next_part == self.plan.parts.len()
-            && let Some(mut last) = self.picture.take()
-        {
-            last.packet.duration_us = Some((self.plan.duration_us() - last.packet.pts_us) as u64);
+        self.fill_until(part.end, part.name)
+    }
+
+    /// After the last part the last picture lasts until the end.
+    fn show_last(&mut self) {
+        if let Some(mut last) = self.picture.take() {
+            last.packet.duration_us = Some((self.duration_us() - last.packet.pts_us).max(0) as u64);
             self.hold(last);
         }
-        Ok(())
+    }
+
+    /// The place of the part that is being read.
+    fn place(&self) -> usize {
+        self.parts.len().saturating_sub(1)
     }
 
     fn hold(&mut self, held: Spliced) {

@@ -17,7 +17,7 @@ const WRITING: &str = "write the transcoded part";
 
 /// Whether MP4 and HLS take the recording as it is.
 pub(super) fn is_needed(plan: &Plan) -> bool {
-    plan.video.codec != VideoCodec::H264 || plan.audio.codec != AudioCodec::Aac
+    plan.head.video.codec != VideoCodec::H264 || plan.head.audio.codec != AudioCodec::Aac
 }
 
 /// Makes one part of H.264 and AAC in `folder`. Its times are relative to the plan's start.
@@ -30,7 +30,7 @@ pub(super) fn transcode(
     let path = folder.join("transcoded.webm");
     let arguments = ["-map", "0:v:0", "-map", "0:a:0"]
         .into_iter()
-        .chain(video_arguments(plan.video.codec).iter().copied())
+        .chain(video_arguments(plan.head.video.codec).iter().copied())
         // Keeps the sound without holes, which is what its times are counted by.
         .chain(["-af", "aresample=async=1000:first_pts=0", "-ar", "48000", "-ac", "2"])
         .chain(["-c:a", "aac", "-b:a", "128k"])

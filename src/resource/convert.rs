@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use url::Url;
 
-use super::spec::{DestinationSpec, EncryptionSpec, IntermediateType, OutputSpec, RecordingSpec};
+use super::destination;
+use super::installation::Installation;
+use super::spec::{self, EncryptionSpec, IntermediateType, OutputSpec, RecordingSpec};
 use crate::session::name::TaskId;
-use crate::session::request::{
-    Delivery, Destination, FileName, Format, HlsKey, PageUrl, PictureSize, PlainText, Request,
-};
+use crate::session::request::{Callback, Delivery, FileName, Format, HlsKey, PageUrl, PictureSize, PlainText, Request};
 
 /// The login state of the page, where the pod has it: a key of the Secret named by
 /// page.loginSecretRef.
@@ -19,14 +19,19 @@ pub const LOGIN_FILE: &str = "/run/secrets/panorec/login/panorec-login.json";
 /// The HLS key, where the pod has it: a key of the Secret named by encryption.keySecretRef.
 pub const HLS_KEY_FILE: &str = "/run/secrets/panorec/hls/panorec-hls.key";
 
+/// What a callback carries of secrets, where the pod has it: a key of the Secret named by callback.secretRef.
+pub const CALLBACK_FILE: &str = "/run/secrets/panorec/callback/panorec-callback.json";
+
 /// Where the publisher writes an HLS key that the spec holds itself.
 const OWN_HLS_KEY_FILE: &str = "/tmp/panorec-hls.key";
 
 /// What of a Recording's metadata counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
+    pub namespace: &'a str,
     /// metadata.name
     pub name: &'a str,
+    pub uid: &'a str,
     /// metadata.creationTimestamp
     pub created: Timestamp,
 }
@@ -43,6 +48,10 @@ pub struct Asked {
     pub login_secret: Option<String>,
     /// The Secret to mount for [`HLS_KEY_FILE`], for the publisher.
     pub hls_key_secret: Option<String>,
+    /// The Secret to mount for [`super::S3_FILE`], for the publisher.
+    pub s3_secret: Option<String>,
+    /// The Secret to mount for [`CALLBACK_FILE`], for the publisher.
+    pub callback_secret: Option<String>,
     /// What a person should know: sentences.
     pub notes: Vec<String>,
 }
@@ -58,15 +67,15 @@ pub struct Rejection {
 }
 
 /// Makes the thing that a rejection of this field is made by.
-fn reject<E: ToString>(field: &'static str) -> impl Fn(E) -> Rejection {
+pub(super) fn reject<E: ToString>(field: &'static str) -> impl Fn(E) -> Rejection {
     move |why| Rejection { field, why: why.to_string() }
 }
 
-/// What a spec asks of a session. `default` is where a video goes that names no destination.
+/// What a spec asks of a session, with what the installation gives.
 ///
 /// # Errors
 /// The first field that cannot be followed.
-pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, default: &DestinationSpec) -> Result<Asked, Rejection> {
+pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, installation: &Installation) -> Result<Asked, Rejection> {
     if spec.intermediate.kind == IntermediateType::Bucket {
         return Err(reject("spec.intermediate.type")("Bucket is not part of this version; use Volume"));
     }
@@ -74,13 +83,15 @@ pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, default: &DestinationSpec) 
     let request = request(spec, &mut notes)?;
     let output = &spec.output;
     check_directory(&output.directory).map_err(reject("spec.output.directory"))?;
-    let callback = spec.callback.as_ref().map(|callback| web_url("spec.callback.url", &callback.url)).transpose()?;
+    let callback = spec.callback.as_ref().map(callback).transpose()?;
+    let chosen = destination::choose(output, origin, installation)?;
     let delivery = Delivery {
         task_id: origin.name.parse::<TaskId>().map_err(reject("metadata.name"))?,
         format: output.format,
-        destination: destination(output.destination.as_ref().unwrap_or(default))?,
+        destination: chosen.destination,
         name: file_name(output, origin.created)?,
         segment_seconds: output.segment_seconds,
+        live_playlist: output.live_playlist && output.format == Format::Hls,
         key: output.encryption.as_ref().map(hls_key).transpose()?,
         thumbnail: false,
         contact_sheet: false,
@@ -94,7 +105,19 @@ pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, default: &DestinationSpec) 
         hls_key: encryption.and_then(|encryption| encryption.key.clone()),
         login_secret: spec.page.login_secret_ref.as_ref().map(|secret| secret.name.clone()),
         hls_key_secret: encryption.and_then(|encryption| Some(encryption.key_secret_ref.as_ref()?.name.clone())),
+        s3_secret: chosen.s3_secret,
+        callback_secret: spec.callback.as_ref().and_then(|callback| Some(callback.secret_ref.as_ref()?.name.clone())),
         notes,
+    })
+}
+
+fn callback(spec: &spec::Callback) -> Result<Callback, Rejection> {
+    Ok(Callback {
+        url: web_url("spec.callback.url", &spec.url)?,
+        attempts: spec.attempts,
+        timeout_ms: spec.timeout_seconds.saturating_mul(1_000),
+        pause_ms: spec.pause_seconds.saturating_mul(1_000),
+        secret: spec.secret_ref.as_ref().map(|_| PathBuf::from(CALLBACK_FILE)),
     })
 }
 
@@ -128,16 +151,6 @@ fn request(spec: &RecordingSpec, notes: &mut Vec<String>) -> Result<Request, Rej
     })
 }
 
-/// The one place that says which destinations there are.
-fn destination(destination: &DestinationSpec) -> Result<Destination, Rejection> {
-    if destination.volume.is_some() {
-        return Ok(Destination::Session);
-    }
-    Err(reject("spec.output.destination")(
-        "delivery to s3 or vod is not part of this version; use destination.volume: {}",
-    ))
-}
-
 fn file_name(output: &OutputSpec, created: Timestamp) -> Result<FileName, Rejection> {
     let name = match (output.name.as_str(), output.format) {
         ("", Format::Mp4) => &created.as_millisecond().to_string(),
@@ -167,7 +180,7 @@ fn hls_key(encryption: &EncryptionSpec) -> Result<HlsKey, Rejection> {
 }
 
 /// A full http or https URL.
-fn web_url(field: &'static str, text: &str) -> Result<Url, Rejection> {
+pub(super) fn web_url(field: &'static str, text: &str) -> Result<Url, Rejection> {
     let url = Url::parse(text).map_err(|error| {
         reject(field)(format!("the URL cannot be read ({error}); write it like https://example.com/path"))
     })?;

@@ -5,10 +5,14 @@
 pub mod conditions;
 mod convert;
 mod definition;
+mod destination;
+mod installation;
 pub mod spec;
 mod status;
 
-pub use convert::{Asked, HLS_KEY_FILE, LOGIN_FILE, Origin, Rejection, ask};
+pub use convert::{Asked, CALLBACK_FILE, HLS_KEY_FILE, LOGIN_FILE, Origin, Rejection, ask};
 pub use definition::{definition, yaml};
+pub use destination::S3_FILE;
+pub use installation::{BucketPattern, Installation, OwnCredentials, OwnStore};
 pub use spec::{Recording, RecordingSpec};
 pub use status::{RecorderStatus, RecordingStatus, duration_text, page_host};

@@ -249,6 +249,10 @@ pub enum PublisherEvent {
         videos: Vec<Video>,
     },
     CallbackStarted,
+    /// A try to tell of the end begins; it counts, whatever becomes of it.
+    CallbackTrying {
+        attempt: u32,
+    },
     /// A try to tell of the end; None: it was taken.
     CallbackTried {
         attempt: u32,

@@ -2,19 +2,29 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::folder_growing::FolderGrowing;
+use super::growing::{Expected, GrowingFile};
 use super::{Delivered, Store, StoreError};
 
 /// Delivers into one folder, which must be there.
 #[derive(Debug, Clone)]
 pub struct FolderStore {
     folder: PathBuf,
+    /// Where files grow that are not finished.
+    nursery: PathBuf,
 }
 
 impl FolderStore {
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        FolderStore { folder: folder.into() }
+    /// Files that come piece by piece grow in `nursery`, where it is on the same file system as the folder: nobody
+    /// wonders there about one that was broken off.
+    pub fn new(folder: impl Into<PathBuf>, nursery: impl Into<PathBuf>) -> Self {
+        let (folder, nursery) = (folder.into(), nursery.into());
+        let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+        let nursery = if device(&folder) == device(&nursery) { nursery } else { folder.clone() };
+        FolderStore { folder, nursery }
     }
 }
 
@@ -36,6 +46,10 @@ impl Store for FolderStore {
         sync_folder(&self.folder).map_err(|error| refused(&target, size_bytes, error))?;
         Ok(Delivered { name: name.to_owned(), size_bytes, url: None })
     }
+
+    fn grow<'s>(&'s self, name: &str, expected: Expected) -> Result<Box<dyn GrowingFile + 's>, StoreError> {
+        Ok(Box::new(FolderGrowing::begin(self, &self.nursery, name, expected.spare_bytes)?))
+    }
 }
 
 /// Copies to a hidden name in the target's folder, then gives it its own.
@@ -55,11 +69,11 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copy.sync_all()
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn refused(target: &Path, size_bytes: u64, source: io::Error) -> StoreError {
+pub(super) fn refused(target: &Path, size_bytes: u64, source: io::Error) -> StoreError {
     let path = target.to_owned();
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { path, size_bytes },

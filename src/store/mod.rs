@@ -3,12 +3,15 @@
 //! Never: makes or changes media, or shows a half-written file under its name.
 
 pub mod folder;
+mod folder_growing;
+pub mod growing;
 pub mod s3;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use folder::FolderStore;
+pub use growing::{Beginning, Expected, GrowingFile};
 pub use s3::{S3Error, S3Store};
 
 /// A place that finished files are brought to.
@@ -16,6 +19,12 @@ pub trait Store {
     /// Brings a finished file there under a name; `sent` is told how many of its bytes are there, where that
     /// takes a while. When this fails the file is still where it was.
     fn deliver(&self, file: &Path, name: &str, sent: &mut dyn FnMut(u64)) -> Result<Delivered, StoreError>;
+
+    /// Begins a file that comes piece by piece, its beginning last.
+    ///
+    /// # Errors
+    /// It may become larger than this place takes.
+    fn grow<'s>(&'s self, name: &str, expected: Expected) -> Result<Box<dyn GrowingFile + 's>, StoreError>;
 }
 
 /// What is written down of uploads in parts, so that one that was broken off is gone on with.
@@ -25,6 +34,16 @@ pub trait Uploads {
 
     /// An upload has been begun. Called before anything is sent.
     fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError>;
+}
+
+impl<U: Uploads + ?Sized> Uploads for &U {
+    fn open(&self, key: &str) -> Option<String> {
+        (**self).open(key)
+    }
+
+    fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+        (**self).begun(key, upload_id)
+    }
 }
 
 /// Nothing was begun, and nothing will be.
@@ -58,6 +77,8 @@ pub enum StoreError {
     Write { path: PathBuf, source: io::Error },
     #[error("the finished file {path} cannot be read: {source}")]
     Read { path: PathBuf, source: io::Error },
+    #[error("the beginning of the file cannot be made: {0}")]
+    Beginning(io::Error),
     #[error("it cannot be written down that an upload begins: {0}")]
     Journal(io::Error),
     #[error(transparent)]

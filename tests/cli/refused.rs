@@ -118,5 +118,5 @@ fn no_command_or_a_wrong_one_is_bad_usage() {
     says(&place.is_refused(&[]), "Usage: panorec");
     says(&place.is_refused(&["rekord"]), "record");
     says(&place.is_refused(&["record"]), "<URL>");
-    says(&place.is_refused(&["publish", "x", "--from", "upload"]), "splice");
+    says(&place.is_refused(&["publish", "x", "--from", "start"]), "splice, upload, callback");
 }

@@ -20,6 +20,7 @@ fn session(place: &Place) -> SessionDir {
         destination: Destination::Folder { path: place.path().to_owned() },
         name: "lesson".parse().unwrap(),
         segment_seconds: SegmentDuration::default(),
+        live_playlist: false,
         key: None,
         thumbnail: false,
         contact_sheet: false,

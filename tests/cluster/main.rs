@@ -2,6 +2,7 @@
 //! `make test-cluster`; with KUBECONFIG and PANOREC_TEST_IMAGE set, on that cluster.
 
 mod basics;
+mod delivery;
 mod figures;
 mod lifecycle;
 #[path = "../media/support/mod.rs"]
@@ -10,6 +11,9 @@ mod media;
 mod queue;
 mod replicas;
 mod standins;
+#[path = "../store/server.rs"]
+#[allow(dead_code)]
+mod store;
 mod support;
 mod survives;
 mod trials;

@@ -67,11 +67,12 @@ fn events_come_as_they_are_journaled_and_from_where_one_was() {
     let run = recorded(&claim);
     let pod = pod(&claim);
     let mut publisher = pod.publisher();
+    pods::until(&claim, "run of the publisher", DEADLINE, |folded| folded.published.run.is_some());
     let client = pod.client();
     let mut events = client.events("");
     let backlog = until_caught_up(&mut events);
     let names: Vec<_> = backlog.iter().map(|line| line["entry"]["event"].clone()).collect();
-    assert_eq!(names, ["runStarted", "pageFailed"]);
+    assert_eq!(names, ["runStarted", "pageFailed", "runStarted"]);
     let said_at = Instant::now();
     run.append(RecorderEvent::Warning { text: "news".into() }).unwrap();
     let line = events.find(|line| line["mark"].is_null()).unwrap();
@@ -183,7 +184,7 @@ fn a_recording_of_nothing_ends_with_a_result_and_a_callback_that_nobody_takes() 
         .unwrap();
     run.append(RecorderEvent::Stopped { by: By::Intent, video_us: 0 }).unwrap();
     let mut pod = pod(&claim);
-    pod.delivery["callback"] = json!("http://127.0.0.1:9/callback");
+    pod.delivery["callback"] = json!({ "url": "http://127.0.0.1:9/callback" });
     let publisher = pod.publisher();
     let mut awaiting = pod.awaiting();
     pods::until(&claim, "second try of the callback", DEADLINE, |folded| {
@@ -195,7 +196,7 @@ fn a_recording_of_nothing_ends_with_a_result_and_a_callback_that_nobody_takes() 
     let tries = std::fs::read_dir(claim.session().join("publisher/runs")).unwrap().flatten();
     let tries: usize = tries
         .map(|run| std::fs::read_to_string(run.path().join("journal.jsonl")).unwrap())
-        .map(|journal| journal.matches("callbackTried").count())
+        .map(|journal| journal.matches("callbackTrying").count())
         .sum();
     assert_eq!(tries, 5, "counted on by the second publisher");
     let result = claim.result();

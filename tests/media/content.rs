@@ -67,3 +67,51 @@ fn a_page_with_light_and_beeps_is_neither() {
         checks.at_most("silent share", &content["silentShare"], 0.0);
     });
 }
+
+/// 30 s of a moving picture and a tone: black and still from 3 s to 8 s, still from 11 s to 18 s, silent from
+/// 21 s to 24 s.
+const FAULTS: &str = r#"<!doctype html><body style="margin: 0"><canvas width="1280" height="720"></canvas><script>
+const draw = document.querySelector('canvas').getContext('2d');
+const sound = new AudioContext();
+const tone = new OscillatorNode(sound), gain = new GainNode(sound, { gain: 0.3 });
+tone.connect(gain).connect(sound.destination);
+startRecord().then(() => {
+  tone.start();
+  const began = performance.now();
+  const silence = sound.currentTime + 21;
+  gain.gain.setValueAtTime(0, silence);
+  gain.gain.setValueAtTime(0.3, silence + 3);
+  let black = false;
+  const frame = () => {
+    const at = (performance.now() - began) / 1000;
+    const still = (at >= 3 && at < 8) || (at >= 11 && at < 18);
+    if (at >= 3 && at < 8 && !black) { black = true; draw.fillStyle = '#000'; draw.fillRect(0, 0, 1280, 720); }
+    if (!still) {
+      draw.fillStyle = `hsl(${at * 90}deg 60% 60%)`; draw.fillRect(0, 0, 1280, 720);
+      draw.fillStyle = '#fff'; draw.fillRect((at * 200) % 1200, 300, 80, 80);
+    }
+    requestAnimationFrame(frame);
+  };
+  frame();
+});
+</script>"#;
+
+#[test]
+fn planted_faults_are_found() {
+    judged(|checks| {
+        let scratch = Scratch::new();
+        let server = Server::with(Some(scratch.path().to_owned()), HashMap::new());
+        fs::write(scratch.join("page.html"), FAULTS).expect("the page");
+        let file = scratch.join("out.mp4");
+        let ended = Panorec::record(&server.url("extra/page.html"), &file, &scratch)
+            .args("--duration 30 --start manual")
+            .run(seconds(30.0));
+        ended.assert_done();
+        checks.loaded(&ended.load);
+        let content = &ended.json["content"];
+        let share = |name: &str| serde_json::json!(content[name].as_f64().unwrap_or(-1.0) * 30.0);
+        checks.near("black, in s", &share("blackShare"), 5.0, 0.3);
+        checks.near("longest freeze, in s", &content["longestFreezeSeconds"], 7.0, 0.3);
+        checks.near("silent, in s", &share("silentShare"), 3.0, 0.3);
+    });
+}

@@ -53,7 +53,7 @@ fn a_recording_from_its_start_to_its_result_and_once_more() {
     let server = Server::with(None, HashMap::from([("/callback".to_owned(), answer)]));
     let claim = Claim::new();
     let mut pod = claim.pod(&server.url("clock.html?wall=1"));
-    pod.delivery["callback"] = json!(server.url("callback"));
+    pod.delivery["callback"] = json!({ "url": server.url("callback") });
     let mut recorder = pod.recorder();
     let mut publisher = pod.publisher();
     let mut awaiting = pod.awaiting();

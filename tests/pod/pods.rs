@@ -128,6 +128,7 @@ impl Pod<'_> {
         command.env("PANOREC_DELIVERY", self.delivery.to_string());
         command.env("PANOREC_LISTEN", format!("127.0.0.1:{}", self.port));
         command.env("PANOREC_TOKEN_SHA256", hash).env("PANOREC_GENERATION", "3");
+        command.env("PANOREC_EGRESS", r#"{"public":{"allow":["127.0.0.1"]}}"#);
         let mut publisher = self.start(command);
         let until = Instant::now() + DEADLINE;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -185,6 +186,21 @@ impl Container {
     pub fn term(&self) {
         // SAFETY: plain system call on a child that was not waited for.
         unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// The most memory that it had so far (VmHWM).
+    pub fn peak_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
     }
 
     pub fn assert_alive(&mut self) {

@@ -4,6 +4,7 @@
 mod support;
 
 mod hls;
+mod live;
 mod mp4;
 mod parts;
 mod refused;

@@ -19,7 +19,7 @@ fn files_are_delivered_whole_also_to_another_file_system() {
         let file = here.path().join("made");
         write(&file, &[7; 300_000]);
         write(&folder.join("video.mp4"), b"an older one");
-        let delivered = FolderStore::new(&folder).deliver(&file, "video.mp4", &mut |_| ()).unwrap();
+        let delivered = FolderStore::new(&folder, &folder).deliver(&file, "video.mp4", &mut |_| ()).unwrap();
         assert_eq!(delivered.size_bytes, 300_000);
         assert_eq!(fs::read(folder.join("video.mp4")).unwrap(), vec![7; 300_000]);
         assert!(!file.exists());
@@ -28,7 +28,8 @@ fn files_are_delivered_whole_also_to_another_file_system() {
     }
     let file = here.path().join("made");
     write(&file, b"x");
-    let error = FolderStore::new(here.path().join("missing")).deliver(&file, "v", &mut |_| ()).unwrap_err();
+    let error =
+        FolderStore::new(here.path().join("missing"), here.path()).deliver(&file, "v", &mut |_| ()).unwrap_err();
     assert!(matches!(error, StoreError::Write { .. }) && file.exists(), "{error}");
 }
 
@@ -69,7 +70,7 @@ fn fill_up(small: &Path) {
         }
     }
     let mp4 = session.mp4();
-    let error = FolderStore::new(small).deliver(&mp4, "video.mp4", &mut |_| ()).unwrap_err();
+    let error = FolderStore::new(small, small).deliver(&mp4, "video.mp4", &mut |_| ()).unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert!(mp4.exists());
     assert_eq!(fs::read_dir(small).unwrap().count(), 0);

@@ -6,14 +6,28 @@ use std::path::{Path, PathBuf};
 
 use crate::parts::grid;
 use crate::support::*;
+use panorec::egress::Resolver;
 use panorec::media::grid::us_of;
-use panorec::publisher::{PublishError, publish};
-use panorec::session::event::{PublishFailure, RecorderEvent};
+use panorec::publisher::{MadeFrom, Progress, Publication, PublishError};
+use panorec::session::event::{PublishFailure, PublisherEvent, RecorderEvent, Video};
 use panorec::session::fold::Phase;
 use panorec::session::folder::{PublisherRun, RecorderRun, SessionDir};
 use panorec::session::intent::By;
 use panorec::session::name::{PartName, TaskId};
 use panorec::session::request::{Delivery, Destination, Format, HlsKey, PageUrl, Request, SegmentDuration};
+
+fn publish(
+    session: &SessionDir,
+    run: &PublisherRun,
+    delivery: &Delivery,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Video>, PublishError> {
+    run.append(PublisherEvent::RunStarted { run: run.number() })?;
+    let publication = Publication { session, run, delivery, resolver: &Resolver::default() };
+    let videos = publication.make(MadeFrom::Parts, progress)?;
+    run.append(PublisherEvent::Finished)?;
+    Ok(videos)
+}
 
 struct World {
     folder: tempfile::TempDir,
@@ -32,6 +46,7 @@ impl World {
             destination: Destination::Folder { path: delivered },
             name: "lesson 1".parse().unwrap(),
             segment_seconds: SegmentDuration::new(2).unwrap(),
+            live_playlist: false,
             key: None,
             thumbnail: false,
             contact_sheet: false,

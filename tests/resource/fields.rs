@@ -100,6 +100,16 @@ pub fn refused() -> Vec<Wrong> {
         &["spec.output.destination", "exactly one of s3, vod and volume"],
     );
     add("output.destination.s3", json!({}), &["spec.output.destination.s3.bucket", "Required value"]);
+    for (path, value) in
+        [("attempts", 0), ("attempts", 101), ("timeoutSeconds", 0), ("timeoutSeconds", 61), ("pauseSeconds", 301)]
+    {
+        all.push(Wrong {
+            path: ["callback.", path].concat().leak(),
+            value: json!(value),
+            beside: json!({ "callback": { "url": "https://school.example/done" } }),
+            says: &["spec.callback.", "should be"],
+        });
+    }
     for path in ["region", "endpoint", "publicDomain"] {
         let path = ["output.destination.s3.", path].concat().leak();
         all.push(Wrong {
@@ -108,6 +118,17 @@ pub fn refused() -> Vec<Wrong> {
             beside: json!({ "output": { "destination": { "s3": { "bucket": "b" } } } }),
             says: &["may not be more than"],
         });
+    }
+    let bucket = json!({ "output": { "destination": { "s3": { "bucket": "b" } } } });
+    for (path, value, says) in [
+        ("presignSeconds", json!(0), &["presignSeconds", "should be greater than or equal to 1"][..]),
+        ("presignSeconds", json!(604_801), &["presignSeconds", "should be less than or equal to 604800"]),
+        ("deadlineSeconds", json!(0), &["deadlineSeconds", "should be greater than or equal to 1"]),
+        ("addressing", json!("Other"), &["Unsupported value: \"Other\""]),
+        ("storageClass", json!("a b"), &["storageClass", "a storage class consists of"]),
+    ] {
+        let path: &str = ["output.destination.s3.", path].concat().leak();
+        all.push(Wrong { path, value, beside: bucket.clone(), says });
     }
     for path in ["mediaName", "expireTime", "storageRegion", "sourceContext", "procedure", "sessionContext"] {
         let path: &str = ["output.destination.vod.", path].concat().leak();

@@ -29,6 +29,7 @@ pub fn delivery() -> Delivery {
         destination: Destination::Folder { path: "/nowhere".into() },
         name: "lesson".parse().unwrap(),
         segment_seconds: SegmentDuration::default(),
+        live_playlist: false,
         key: None,
         thumbnail: false,
         contact_sheet: false,

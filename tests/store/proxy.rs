@@ -8,6 +8,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
 
 /// A request, as it came.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub struct Seen {
     pub target: String,
     pub headers: HeaderMap,
     pub bytes: usize,
+    /// Of the body, as Content-MD5 has it.
+    pub md5: String,
 }
 
 impl Seen {
@@ -32,6 +37,8 @@ impl Seen {
 /// What becomes of a request.
 pub enum Verdict {
     Pass,
+    /// It goes on to this path and query, with these headers.
+    As(String, HeaderMap),
     /// It reaches the store, and its answer is lost.
     LoseAnswer,
     Answer(u16, String),
@@ -85,24 +92,27 @@ async fn pass(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, 64 << 20).await else { return reset() };
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    let seen = Seen { method: parts.method.clone(), target, headers: parts.headers.clone(), bytes: body.len() };
+    let md5 = STANDARD.encode(Md5::digest(&body));
+    let seen = Seen { method: parts.method.clone(), target, headers: parts.headers.clone(), bytes: body.len(), md5 };
     let verdict = (shared.judge.lock().expect("not poisoned"))(&seen);
     shared.seen.lock().expect("not poisoned").push(seen.clone());
-    match verdict {
+    let is_lost = matches!(verdict, Verdict::LoseAnswer);
+    let (target, headers) = match verdict {
         Verdict::Answer(status, text) => {
             let status = StatusCode::from_u16(status).expect("a status");
             return (status, [("Content-Type", "application/xml")], text).into_response();
         }
         Verdict::Reset => return reset(),
-        Verdict::Pass | Verdict::LoseAnswer => {}
-    }
+        Verdict::Pass | Verdict::LoseAnswer => (seen.target, parts.headers),
+        Verdict::As(target, headers) => (target, headers),
+    };
     // With its own Host: that is signed, too.
-    let url = format!("http://{}{}", shared.store, seen.target);
-    let asked = shared.client.request(parts.method, url).headers(parts.headers).body(body).send().await;
+    let url = format!("http://{}{target}", shared.store);
+    let asked = shared.client.request(parts.method, url).headers(headers).body(body).send().await;
     let Ok(answer) = asked else { return reset() };
     let (status, headers) = (answer.status(), answer.headers().clone());
     let Ok(bytes) = answer.bytes().await else { return reset() };
-    if let Verdict::LoseAnswer = verdict {
+    if is_lost {
         return reset();
     }
     let mut response = Response::new(Body::from(bytes));

@@ -16,27 +16,33 @@ const START: Duration = Duration::from_secs(30);
 /// Ends with its value.
 pub struct Server {
     child: Child,
-    port: u16,
+    address: String,
     folder: TempDir,
 }
 
 impl Server {
     /// One with an empty bucket.
     pub fn start() -> Server {
+        Server::on("127.0.0.1")
+    }
+
+    /// One at this address.
+    pub fn on(host: &str) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|held| held.local_addr()).expect("a port").port();
+        let port = TcpListener::bind((host, 0)).and_then(|held| held.local_addr()).expect("a port").port();
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
-        let child = Server::spawn(folder.path(), port);
-        let mut server = Server { child, port, folder };
+        let address = format!("{host}:{port}");
+        let child = Server::spawn(folder.path(), &address);
+        let mut server = Server { child, address, folder };
         server.wait();
         server
     }
 
-    fn spawn(folder: &Path, port: u16) -> Child {
+    fn spawn(folder: &Path, address: &str) -> Child {
         let log = std::fs::File::create(folder.with_extension("log")).expect("a log");
         Command::new(std::env::var_os("PANOREC_TEST_STORE").expect("run these tests by `make test-store`"))
             .args(["--access", ACCESS, "--secret", SECRET, "--region", "us-east-1", "--quiet"])
-            .args(["--port", &format!("127.0.0.1:{port}"), "posix"])
+            .args(["--port", address, "posix"])
             .arg(folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
@@ -47,7 +53,7 @@ impl Server {
 
     fn wait(&mut self) {
         let until = Instant::now() + START;
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while std::net::TcpStream::connect(&self.address).is_err() {
             let ended = self.child.try_wait().expect("a child");
             let log = || std::fs::read_to_string(self.folder.path().with_extension("log")).unwrap_or_default();
             assert!(ended.is_none() && Instant::now() < until, "no store ({ended:?}): {}", log());
@@ -56,7 +62,7 @@ impl Server {
     }
 
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.address.clone()
     }
 
     pub fn url(&self) -> String {

@@ -57,8 +57,9 @@ pub(super) enum Word {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  panorec publish recordings/lesson")]
+Examples:
+  panorec publish recordings/lesson
+  panorec publish recordings/lesson --from upload")]
 pub struct PublishArgs {
     /// The session folder
     #[arg(value_name = "DIR")]
@@ -76,4 +77,8 @@ pub struct PublishArgs {
 pub(super) enum Step {
     /// Join the recorded parts and make the file anew
     Splice,
+    /// Bring the file that was made to its place; it is made anew where it is not there any more
+    Upload,
+    /// Tell the callback once more
+    Callback,
 }

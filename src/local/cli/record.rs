@@ -23,14 +23,15 @@ Examples:
   panorec record https://example.com/lesson -o out/lesson.m3u8 --format hls --segment-seconds 6
   panorec record https://example.com/lesson --width 1920 --height 1080 --frame-rate 60
   panorec record https://example.com/lesson -o s3://lessons/2026/lesson.mp4 --s3-region eu-west-1
+  panorec record https://example.com/lesson -o cos://lessons-1250000000/lesson.mp4 --s3-region ap-shanghai
   panorec record https://example.com/class --start manual --start-timeout 1h --json")]
 pub struct RecordArgs {
     /// The page: http or https
     // Text here, for clap would repeat the query string of a bad one.
     #[arg(value_name = "URL")]
     pub url: String,
-    /// Where the video goes: a .mp4 or .m3u8 file, a folder, or s3://BUCKET/FOLDER/NAME.mp4 [default:
-    /// <host>-<time>.mp4 here]
+    /// Where the video goes: a .mp4 or .m3u8 file, a folder, s3://BUCKET/FOLDER/NAME.mp4, or
+    /// cos://BUCKET-APPID/FOLDER/NAME.mp4 [default: <host>-<time>.mp4 here]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -89,6 +90,9 @@ pub struct RecordArgs {
     /// HLS: seconds of a segment [default: 30]
     #[arg(long, value_name = "SECONDS")]
     pub segment_seconds: Option<SegmentDuration>,
+    /// HLS: write the playlist after each segment, so that players can follow the recording
+    #[arg(long)]
+    pub live_playlist: bool,
     /// HLS: encrypt with the key in this file, 16 bytes or 32 hexadecimal digits
     #[arg(long, value_name = "FILE", requires = "hls_key_url")]
     pub hls_key_file: Option<PathBuf>,

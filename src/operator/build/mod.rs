@@ -68,6 +68,10 @@ pub struct Secrets<'a> {
     pub hls_key: Option<&'a str>,
     /// The HLS key itself, where the recording says it in plain text.
     pub hls_key_text: Option<&'a str>,
+    /// `panorec-s3.json`, for the publisher.
+    pub s3: Option<&'a str>,
+    /// `panorec-callback.json`, for the publisher.
+    pub callback: Option<&'a str>,
 }
 
 impl Order<'_> {

@@ -51,6 +51,7 @@ pub(super) fn template(order: &Order<'_>) -> PodTemplateSpec {
             termination_grace_period_seconds: Some(settings.grace_seconds.into()),
             // Counts from the pod's start, so not while it waits for a node.
             active_deadline_seconds: Some(deadline_seconds(order)),
+            service_account_name: settings.overrides.service_account_name.clone(),
             host_users: settings.overrides.host_users,
             runtime_class_name: settings.overrides.runtime_class_name.clone(),
             priority_class_name: settings.overrides.priority_class_name.clone(),
@@ -80,9 +81,12 @@ pub(super) fn template(order: &Order<'_>) -> PodTemplateSpec {
 fn annotations(order: &Order<'_>) -> BTreeMap<String, String> {
     let mut annotations = order.settings.overrides.annotations.clone().unwrap_or_default();
     // A recording that is moved loses seconds of its page.
-    for (key, value) in
-        [("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"), ("karpenter.sh/do-not-disrupt", "true")]
-    {
+    for (key, value) in [
+        ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+        ("karpenter.sh/do-not-disrupt", "true"),
+        // A web identity of the service account is for the publisher alone.
+        ("eks.amazonaws.com/skip-containers", "folder,recorder,await"),
+    ] {
         annotations.entry(key.into()).or_insert_with(|| value.into());
     }
     annotations.insert(names::RECORDING.into(), order.name.into());
@@ -144,14 +148,19 @@ fn publisher(order: &Order<'_>) -> Container {
         mount("link", LINK),
         mount("publisher-tmp", "/tmp"),
     ];
-    if order.secrets.hls_key.is_some() {
-        mounts.push(read_only(mount("hls-key", "/run/secrets/panorec/hls")));
+    let secrets = &order.secrets;
+    for (volume, secret) in [("hls-key", secrets.hls_key), ("s3", secrets.s3), ("callback", secrets.callback)] {
+        if secret.is_some() {
+            let folder = volume.strip_suffix("-key").unwrap_or(volume);
+            mounts.push(read_only(mount(volume, &format!("/run/secrets/panorec/{folder}"))));
+        }
     }
     let mut own = vec![
         ("PANOREC_DELIVERY", json(order.delivery)),
         ("PANOREC_LISTEN", format!("0.0.0.0:{CONTROL_PORT}")),
         ("PANOREC_TOKEN_SHA256", order.token_digest.to_owned()),
         ("PANOREC_GENERATION", order.generation.to_string()),
+        ("PANOREC_EGRESS", json(&order.settings.egress)),
     ];
     if let Some(key) = order.secrets.hls_key_text {
         own.push(("PANOREC_HLS_KEY", key.to_owned()));
@@ -278,8 +287,13 @@ fn volumes(order: &Order<'_>) -> Vec<Volume> {
             volumes.push(secret_volume("login", secret, "panorec-login.json"));
         }
     }
-    if let Some(secret) = order.secrets.hls_key {
-        volumes.push(secret_volume("hls-key", secret, "panorec-hls.key"));
+    let secrets = &order.secrets;
+    for (volume, secret, key) in [
+        ("hls-key", secrets.hls_key, "panorec-hls.key"),
+        ("s3", secrets.s3, "panorec-s3.json"),
+        ("callback", secrets.callback, "panorec-callback.json"),
+    ] {
+        volumes.extend(secret.map(|secret| secret_volume(volume, secret, key)));
     }
     volumes
 }

@@ -27,7 +27,13 @@ fn with_order<R>(kind: Kind<'_>, check: impl FnOnce(Order<'_>) -> R) -> R {
         request: &request,
         delivery: &delivery,
         intent: &Intent::default(),
-        secrets: Secrets { login: Some("login"), hls_key: Some("key"), hls_key_text: None },
+        secrets: Secrets {
+            login: Some("login"),
+            hls_key: Some("key"),
+            s3: Some("store"),
+            callback: Some("hook"),
+            ..Secrets::default()
+        },
         kind,
         token_digest: "digest",
         queue_name: None,
@@ -77,10 +83,19 @@ fn nothing_of_the_publisher_reaches_chrome() {
     let pod = pod(Kind::Record);
     let recorder = named(&pod, "recorder");
     let names: Vec<_> = recorder.env.iter().flatten().map(|env| env.name.as_str()).collect();
-    for secret in ["PANOREC_DELIVERY", "PANOREC_TOKEN_SHA256", "PANOREC_HLS_KEY"] {
+    for secret in ["PANOREC_DELIVERY", "PANOREC_TOKEN_SHA256", "PANOREC_HLS_KEY", "PANOREC_EGRESS"] {
         assert!(!names.contains(&secret), "{secret}");
     }
-    assert!(!mounts(recorder).iter().any(|(path, ..)| path.contains("hls")));
+    for secret in ["hls", "s3", "callback"] {
+        let mounted = |name: &str| mounts(named(&pod, name)).iter().any(|(path, ..)| path.ends_with(secret));
+        assert!(mounted("publisher") && !mounted("recorder") && !mounted("await") && !mounted("folder"), "{secret}");
+    }
+    for (volume, key) in [("s3", "panorec-s3.json"), ("callback", "panorec-callback.json")] {
+        let secret =
+            pod.volumes.iter().flatten().find(|of| of.name == volume).and_then(|of| of.secret.clone()).unwrap();
+        let keys: Vec<_> = secret.items.iter().flatten().map(|item| item.key.as_str()).collect();
+        assert_eq!(keys, [key]);
+    }
     assert!(!mounts(named(&pod, "publisher")).iter().any(|(path, ..)| path.contains("login")));
     assert_eq!(pod.automount_service_account_token, Some(false));
     assert_eq!(pod.enable_service_links, Some(false));

@@ -7,8 +7,9 @@ mod playlist;
 
 pub use encrypt::HlsEncryption;
 pub use hls::HlsSettings;
-pub(super) use hls::hls;
-pub(super) use mp4::mp4;
+pub(super) use hls::{Cutter, hls};
+pub(super) use mp4::{mp4, mux};
+pub(super) use playlist::Listing;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,13 @@ use crate::session::name::PartName;
 
 /// With less than this left, a file that is not whole is put down to the full disk; in bytes.
 const LITTLE_ROOM: u64 = 1 << 20;
+
+/// The files of the segments that a playlist of ours lists, and whether it lists all of them. None: it is none.
+pub(super) fn segments_of(list: &Path, name: &str) -> Option<(Vec<String>, bool)> {
+    let list = m3u8_rs::parse_media_playlist_res(&fs::read(list).ok()?).ok()?;
+    let names = (0..list.segments.len()).map(|index| playlist::segment_name(name, index)).collect();
+    Some((names, list.end_list))
+}
 
 /// What packaging gives.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
 //! What is asked for: `spec` of a Recording. The comments on the fields are what `kubectl explain`
 //! shows; defaults, bounds and rules are in the schema, so the API server applies them.
 
+mod destination;
 mod intent;
 mod output;
 mod page;
 
+pub use destination::{AddressingSpec, DestinationSpec, S3Spec, SignatureSpec, VodSpec, VolumeSpec};
 pub use intent::IntentSpec;
-pub use output::{
-    AudioCodec, AudioSpec, DestinationSpec, EncryptionSpec, OutputSpec, S3Spec, VideoSpec, VodSpec, VolumeSpec,
-};
+pub use output::{AudioCodec, AudioSpec, EncryptionSpec, OutputSpec, VideoSpec};
 pub use page::{Callback, Intermediate, IntermediateType, PageSpec, SecretRef};
 
 use kube::core::{Message, Rule};

@@ -1,9 +1,10 @@
-//! The finished video: its kind, its name, how it is encoded and where it goes.
+//! The finished video: its kind, its name and how it is encoded.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::destination::DestinationSpec;
 use super::page::SecretRef;
 use crate::session::request::{
     AudioBitrate, Codec, Crf, Format, KeyFrameInterval, MaxBitrate, Preset, SegmentDuration,
@@ -50,6 +51,11 @@ pub struct OutputSpec {
     /// HLS only: encrypts the segments by AES-128 (RFC 8216).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<EncryptionSpec>,
+
+    /// HLS only: whether the playlist is brought to its place after each segment, so that players can
+    /// follow the recording while it goes on. Else it comes when all of it is there.
+    #[serde(default)]
+    pub live_playlist: bool,
 
     /// HLS only: seconds of a segment, 1 to 600.
     #[serde(default)]
@@ -145,115 +151,4 @@ pub struct EncryptionSpec {
             "spec.output.encryption.iv must be 32 hexadecimal digits (16 bytes)"),
     )]
     pub iv: Option<String>,
-}
-
-/// Where the video goes: exactly one of these.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(
-    validation = ("[has(self.s3), has(self.vod), has(self.volume)].filter(given, given).size() == 1",
-        "spec.output.destination needs exactly one of s3, vod and volume"),
-)]
-pub struct DestinationSpec {
-    /// An object store with the S3 interface. Not part of this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3: Option<S3Spec>,
-
-    /// Tencent Cloud VOD. Not part of this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vod: Option<VodSpec>,
-
-    /// The volume that the recording lies on: the video stays there, in
-    /// <namespace>/<name>/<uid>/publisher/output/.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub volume: Option<VolumeSpec>,
-}
-
-/// The volume that the recording lies on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct VolumeSpec {}
-
-/// An object store with the S3 interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct S3Spec {
-    /// The bucket.
-    #[schemars(length(min = 1, max = 255))]
-    pub bucket: String,
-
-    /// The region, such as us-east-1 or ap-shanghai.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64))]
-    pub region: Option<String>,
-
-    /// The store's address when it is not the region's own: an http or https URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 2048))]
-    pub endpoint: Option<String>,
-
-    /// The host under which people get the files, for the URL in the result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub public_domain: Option<String>,
-
-    /// The Secret in this namespace whose key `panorec-s3.json` holds the credentials. Left out: the
-    /// installation's, for its own endpoint and the buckets it allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credentials_secret_ref: Option<SecretRef>,
-}
-
-/// Tencent Cloud VOD.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct VodSpec {
-    /// The VOD application.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 9007199254740991i64))]
-    pub sub_app_id: Option<u64>,
-
-    /// The name of the media.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 255))]
-    pub media_name: Option<String>,
-
-    /// When the media is deleted, in ISO 8601.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64))]
-    pub expire_time: Option<String>,
-
-    /// The region that the media is stored in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64))]
-    pub storage_region: Option<String>,
-
-    /// The class (category) of the media.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 9007199254740991i64))]
-    pub class_id: Option<u64>,
-
-    /// A text that VOD gives back in its upload callback, at most 250 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 250))]
-    pub source_context: Option<String>,
-
-    /// The task flow that VOD starts after the upload.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255))]
-    pub procedure: Option<String>,
-
-    /// A text that VOD gives back in the task flow's callback, at most 1000 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1000))]
-    pub session_context: Option<String>,
-
-    /// The Secret in this namespace whose key `panorec-vod.json` holds the credentials. Left out: the
-    /// installation's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credentials_secret_ref: Option<SecretRef>,
-}
-
-impl DestinationSpec {
-    /// Leaves the video on the volume.
-    pub fn volume() -> DestinationSpec {
-        DestinationSpec { volume: Some(VolumeSpec {}), ..DestinationSpec::default() }
-    }
 }

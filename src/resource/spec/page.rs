@@ -55,14 +55,48 @@ pub enum IntermediateType {
 
 /// Who is told of the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Callback {
     /// Where the result is posted as JSON once the recording has ended, well or not: an http or https
-    /// URL of at most 8192 characters. Five tries of 2 s each, any 2xx is success. When all fail, the
-    /// Recording is finished nevertheless, with status.result.errorCode CallbackFailed.
+    /// URL of at most 8192 characters. Any 2xx is success; a redirect is none and is not followed. When
+    /// all tries fail, the Recording is finished nevertheless, with status.result.errorCode
+    /// CallbackFailed.
     #[schemars(length(min = 1, max = 8192))]
     #[x_kube(
         validation = ("self.matches('^[hH][tT][tT][pP][sS]?://[^/?#]')",
             "spec.callback.url must be a full URL that begins with http:// or https://"),
     )]
     pub url: String,
+
+    /// Tries in all, 1 to 100.
+    #[serde(default = "attempts")]
+    #[schemars(range(min = 1, max = 100))]
+    pub attempts: u32,
+
+    /// Seconds that a try may take, 1 to 60.
+    #[serde(default = "timeout_seconds")]
+    #[schemars(range(min = 1, max = 60))]
+    pub timeout_seconds: u32,
+
+    /// Seconds between two tries, 1 to 300.
+    #[serde(default = "pause_seconds")]
+    #[schemars(range(min = 1, max = 300))]
+    pub pause_seconds: u32,
+
+    /// The Secret in this namespace whose key `panorec-callback.json` holds the key that the callback is
+    /// signed with (signingKey), further headers of it (headers), or both, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
+}
+
+fn attempts() -> u32 {
+    5
+}
+
+fn timeout_seconds() -> u32 {
+    2
+}
+
+fn pause_seconds() -> u32 {
+    1
 }

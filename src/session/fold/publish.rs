@@ -61,6 +61,10 @@ impl Published {
                 self.finish_time = self.wall(at);
             }
             PublisherEvent::CallbackStarted => return Some(Phase::Callback),
+            PublisherEvent::CallbackTrying { attempt } => {
+                let error = Some("the publisher ended before the answer came".to_owned());
+                self.callback = Some(CallbackTry { attempt: *attempt, error });
+            }
             PublisherEvent::CallbackTried { attempt, error } => {
                 self.callback = Some(CallbackTry { attempt: *attempt, error: error.as_deref().map(shortened) });
             }

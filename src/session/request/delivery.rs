@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::bounds::SegmentDuration;
+use super::callback::Callback;
 use super::s3::S3Destination;
 use crate::session::name::TaskId;
 
@@ -23,6 +24,9 @@ pub struct Delivery {
     /// segments.
     pub name: FileName,
     pub segment_seconds: SegmentDuration,
+    /// HLS: bring the playlist to its place after each segment, so that players can follow.
+    #[serde(default)]
+    pub live_playlist: bool,
     /// HLS: encrypt the segments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<HlsKey>,
@@ -30,7 +34,7 @@ pub struct Delivery {
     pub contact_sheet: bool,
     /// Where the result is posted once everything is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback: Option<Url>,
+    pub callback: Option<Callback>,
     /// Remove the session folder once everything is delivered.
     pub remove_session: bool,
 }

@@ -3,6 +3,7 @@
 //! Never: holds a secret; a key or a login is named by its file.
 
 mod bounds;
+mod callback;
 mod delivery;
 mod s3;
 mod size;
@@ -11,8 +12,12 @@ pub use bounds::{
     AudioBitrate, BadValue, Crf, FrameRate, KeyFrameInterval, MaxBitrate, MaxDuration, SegmentDuration, StartTimeout,
     VideoDuration,
 };
+pub use callback::Callback;
 pub use delivery::{BadDelivery, Delivery, Destination, FileName, Format, HlsIv, HlsKey};
-pub use s3::{Addressing, BadS3, BucketName, Credentials, KeyPrefix, Link, S3Destination};
+pub use s3::{
+    Addressing, BadS3, BucketName, Credentials, Encryption, KeyPrefix, KmsKeyId, Link, Metadata, RegionName,
+    S3Destination, Signature, Tags,
+};
 pub use size::{PictureSize, Rounded};
 
 use std::fmt;

@@ -15,7 +15,9 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Deserialize;
 
 use super::S3Error;
-use crate::session::request::{Credentials, S3Destination};
+use super::cos::{self, CosAuthScheme};
+use crate::egress::Resolver;
+use crate::session::request::{Credentials, S3Destination, Signature};
 
 /// What is taken as the SDK's behaviour: fixed, so that an update of it changes nothing unseen.
 fn behavior() -> BehaviorVersion {
@@ -29,9 +31,16 @@ const ATTEMPTS: u32 = 3;
 /// A credentials file is no longer.
 const LONGEST_FILE: u64 = 64 << 10;
 
-pub(super) async fn client(destination: &S3Destination) -> Result<Client, S3Error> {
+pub(super) async fn client(destination: &S3Destination, resolver: &Resolver) -> Result<Client, S3Error> {
+    if let Some(endpoint) = &destination.endpoint {
+        resolver.judge_literal(endpoint)?;
+    }
     let tls = Provider::Rustls(CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_with_resolver(resolver.clone());
+    let http = match destination.signature {
+        Signature::SigV4 => http,
+        Signature::Cos => cos::with_token(http),
+    };
     let mut loader = aws_config::defaults(behavior()).http_client(http);
     if let Some(region) = destination.region() {
         loader = loader.region(Region::new(region.to_owned()));
@@ -53,6 +62,9 @@ pub(super) async fn client(destination: &S3Destination) -> Result<Client, S3Erro
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(endpoint) = &destination.endpoint {
         config = config.endpoint_url(endpoint.as_str());
+    }
+    if destination.signature == Signature::Cos {
+        config = config.push_auth_scheme(CosAuthScheme::default());
     }
     Ok(Client::from_conf(config.build()))
 }

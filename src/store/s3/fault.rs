@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::egress::EgressError;
 use crate::session::request::S3Destination;
 
 /// Words of a store in an error of ours are cut to this many characters.
@@ -44,6 +45,10 @@ pub enum S3Error {
     TooLarge { size_bytes: u64 },
     #[error("cannot wait for the store: {0}")]
     Runtime(io::Error),
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+    #[error("{said}; name another store, or have the installation allow it, and publish again")]
+    NotAllowed { said: String },
 }
 
 /// What a failed request means.
@@ -64,6 +69,9 @@ impl Fault {
         let response = match &error {
             SdkError::ServiceError(service) => service,
             _ => {
+                if let Some(refused @ EgressError::Refused { .. }) = egress(&error) {
+                    return Fault::Permanent(S3Error::NotAllowed { said: refused.to_string() });
+                }
                 let said = told(&error);
                 // The SDK has no kind of its own for it.
                 if said.contains("credentials") {
@@ -96,12 +104,19 @@ fn kind(status: u16, code: &str, said: String, bucket: String) -> Fault {
         ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken" | "AuthFailure", _)
         | (_, 401) => S3Error::Credentials { said },
         ("RequestTimeTooSkewed", _) => S3Error::Clock { said },
+        // COS's word for a signature whose time is over: ours are made for each try.
+        ("AccessDenied", _) if said.contains("expired") => S3Error::Clock { said },
         ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "TemporaryRedirect", _) | (_, 301 | 307) => {
             S3Error::Elsewhere { bucket, said }
         }
         (_, 403) => S3Error::Denied { bucket, said },
         _ => S3Error::Refused { said },
     })
+}
+
+/// The refusal of an address behind an error, if that is what it was.
+fn egress<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a EgressError> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// An error and what is behind it, without the SDK's dump of it all.
@@ -125,6 +140,8 @@ mod tests {
             assert!(matches!(fault(status, code), Fault::Transient(_)), "{status} {code}");
         }
         assert!(matches!(fault(404, "NoSuchUpload"), Fault::NoSuchUpload));
+        let expired = kind(403, "AccessDenied", "AccessDenied: Request has expired".to_owned(), "lessons".to_owned());
+        assert!(matches!(expired, Fault::Permanent(S3Error::Clock { .. })), "{expired:?}");
         for (status, code, says) in [
             (404, "NoSuchBucket", "no bucket lessons"),
             (403, "SignatureDoesNotMatch", "credentials"),

@@ -2,31 +2,41 @@
 //! Nothing is sent that one of them refuses: no streamed bodies, no checksum trailers, parts of one size from
 //! memory, an explicit Content-Type. Each part goes with its MD5, which every store checks.
 
+mod attributes;
 mod client;
+mod cos;
 mod fault;
+mod growing;
+mod object;
+mod parts;
+mod persist;
 mod upload;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
-use backon::{BackoffBuilder, ExponentialBuilder};
 
+use super::growing::{Expected, GrowingFile};
 use super::{Delivered, Store, StoreError, Uploads};
+use crate::egress::Resolver;
 use crate::session::request::{Link, S3Destination};
+
 use fault::Fault;
+use growing::{S3Growing, layout};
+use persist::late;
+
 pub use fault::S3Error;
 
-/// The pauses between tries; the SDK has shorter ones of its own before.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 /// A look at the bucket before anything is recorded may take so long.
 const CHECK: Duration = Duration::from_secs(15);
 
 /// Delivers into a bucket.
 pub struct S3Store<'a> {
-    destination: &'a S3Destination,
-    uploads: &'a dyn Uploads,
+    destination: Arc<S3Destination>,
+    uploads: Box<dyn Uploads + 'a>,
     client: Client,
     runtime: tokio::runtime::Runtime,
 }
@@ -35,11 +45,17 @@ impl<'a> S3Store<'a> {
     /// Not to be called, nor used, in an async context: it waits.
     ///
     /// # Errors
-    /// Credentials that are not there, or that cannot be read; no region.
-    pub fn new(destination: &'a S3Destination, uploads: &'a dyn Uploads) -> Result<S3Store<'a>, S3Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(S3Error::Runtime)?;
-        let client = runtime.block_on(client::client(destination))?;
-        Ok(S3Store { destination, uploads, client, runtime })
+    /// Credentials that are not there, or that cannot be read; no region; an address that may not be reached.
+    pub fn new(
+        destination: &S3Destination,
+        uploads: Box<dyn Uploads + 'a>,
+        resolver: &Resolver,
+    ) -> Result<S3Store<'a>, S3Error> {
+        // A thread of its own: parts are on their way while others are being made.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(S3Error::Runtime)?;
+        let client = runtime.block_on(client::client(destination, resolver))?;
+        Ok(S3Store { destination: Arc::new(destination.clone()), uploads, client, runtime })
     }
 
     /// Whether the bucket is there and these credentials may use it.
@@ -47,46 +63,15 @@ impl<'a> S3Store<'a> {
         let bucket = self.destination.bucket.as_str();
         let asked = async { self.client.head_bucket().bucket(bucket).send().await };
         self.runtime.block_on(async {
-            let answer = tokio::time::timeout(CHECK, asked).await.map_err(|_| self.late(CHECK, "no answer"))?;
-            match answer.map_err(|error| Fault::of(error, self.destination)) {
+            let answer =
+                tokio::time::timeout(CHECK, asked).await.map_err(|_| late(&self.destination, CHECK, "no answer"))?;
+            match answer.map_err(|error| Fault::of(error, &self.destination)) {
                 Ok(_) => Ok(()),
                 Err(Fault::Permanent(error)) => Err(error),
-                Err(Fault::Transient(said)) => Err(self.late(CHECK, &said)),
+                Err(Fault::Transient(said)) => Err(late(&self.destination, CHECK, &said)),
                 Err(Fault::NoSuchUpload) => Ok(()),
             }
         })
-    }
-
-    fn late(&self, after: Duration, said: &str) -> S3Error {
-        let store = self.destination.endpoint.as_ref().map_or("S3".to_owned(), ToString::to_string);
-        S3Error::Unreachable { store, seconds: after.as_secs(), said: said.to_owned() }
-    }
-
-    /// Tries until it succeeds, fails for good or is too late.
-    async fn persist<T>(&self, until: Instant, attempt: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(PAUSES.0)
-            .with_max_delay(PAUSES.1)
-            .with_jitter()
-            .without_max_times()
-            .build();
-        let mut said = "no answer in time".to_owned();
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match tokio::time::timeout(left, attempt()).await {
-                Ok(Err(Fault::Transient(now))) => said = now,
-                Ok(other) => return other,
-                // What was said before is more than nothing.
-                Err(_) => {}
-            }
-            let pause = pauses.next().unwrap_or(PAUSES.1);
-            if left <= pause {
-                let all = Duration::from_secs(self.destination.deadline_seconds);
-                return Err(Fault::Permanent(self.late(all, &said)));
-            }
-            tracing::warn!(said, "the store did not take it; it is tried again");
-            tokio::time::sleep(pause).await;
-        }
     }
 
     /// The URL of a key, as the destination wants it.
@@ -98,7 +83,7 @@ impl<'a> S3Store<'a> {
         let config = config.map_err(|error| S3Error::Presigning(error.to_string()))?;
         let request = self.client.get_object().bucket(self.destination.bucket.as_str()).key(key);
         let signed = request.presigned(config).await;
-        let signed = signed.map_err(|error| match Fault::of(error, self.destination) {
+        let signed = signed.map_err(|error| match Fault::of(error, &self.destination) {
             Fault::Permanent(error) => error,
             Fault::Transient(said) => S3Error::Presigning(said),
             Fault::NoSuchUpload => S3Error::Presigning("no such upload".to_owned()),
@@ -115,5 +100,10 @@ impl Store for S3Store<'_> {
             let url = self.url(&key).await?;
             Ok(Delivered { name: name.to_owned(), size_bytes, url })
         })
+    }
+
+    fn grow<'s>(&'s self, name: &str, expected: Expected) -> Result<Box<dyn GrowingFile + 's>, StoreError> {
+        let layout = layout(expected).ok_or(S3Error::TooLarge { size_bytes: expected.bytes })?;
+        Ok(Box::new(S3Growing::begin(self, name, layout)))
     }
 }

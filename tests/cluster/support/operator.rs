@@ -53,6 +53,7 @@ impl Operator {
             .args(&self.args)
             .env("KUBECONFIG", self.scratch.join("kubeconfig"))
             .env("PANOREC_IMAGE", super::cluster::given("PANOREC_TEST_IMAGE"))
+            .env("PANOREC_EGRESS_ALLOW", super::cluster::given("PANOREC_TEST_HOST"))
             .env("PANOREC_LOG", "panorec=debug,kube=info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,11 +1,16 @@
-//! A place in an object store with the S3 interface.
+//! A place in an object store with the S3 interface, and what is said of the objects there.
+
+mod names;
+mod object;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
+
+pub use names::{BadS3, BucketName, KeyPrefix, KmsKeyId, RegionName};
+pub use object::{Encryption, Metadata, Tags};
 
 /// Hosts of stores that take the bucket in the host name only, and of AWS, which wants it there.
 const VIRTUAL_HOSTED: [&str; 4] = ["amazonaws.com", "amazonaws.com.cn", "myqcloud.com", "aliyuncs.com"];
@@ -22,12 +27,14 @@ pub struct S3Destination {
     pub prefix: KeyPrefix,
     /// None: the store has none, or [`Credentials::Chain`] finds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
+    pub region: Option<RegionName>,
     /// The store's address; None: that of AWS in its region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Url>,
     #[serde(default)]
     pub addressing: Addressing,
+    #[serde(default, skip_serializing_if = "Signature::is_sig_v4")]
+    pub signature: Signature,
     /// How the URL in the result is made.
     #[serde(default)]
     pub link: Link,
@@ -35,6 +42,13 @@ pub struct S3Destination {
     /// The store's word, such as `STANDARD_IA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class: Option<String>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+    /// None: as the bucket has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// Transient failures are tried again for so long, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -55,6 +69,24 @@ pub enum Addressing {
     Path,
     /// `https://bucket.host/key`
     VirtualHosted,
+}
+
+/// How requests are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Signature {
+    /// As AWS has it; all stores know it.
+    #[default]
+    SigV4,
+    /// As Tencent COS has it, for its stores where they refuse the other one.
+    /// <https://www.tencentcloud.com/document/product/436/7778>
+    Cos,
+}
+
+impl Signature {
+    fn is_sig_v4(&self) -> bool {
+        *self == Signature::SigV4
+    }
 }
 
 /// How the URL in the result is made.
@@ -81,9 +113,44 @@ pub enum Credentials {
 }
 
 impl S3Destination {
+    /// A bucket of AWS in the region that the credentials' place tells, and everything else as it is by itself.
+    pub fn new(bucket: BucketName, credentials: Credentials) -> S3Destination {
+        S3Destination {
+            bucket,
+            prefix: KeyPrefix::default(),
+            region: None,
+            endpoint: None,
+            addressing: Addressing::default(),
+            signature: Signature::default(),
+            link: Link::default(),
+            credentials,
+            storage_class: None,
+            metadata: Metadata::default(),
+            tags: Tags::default(),
+            encryption: None,
+            deadline_seconds: default_deadline(),
+        }
+    }
+
+    /// A bucket of Tencent COS in a region, at the store's public address, virtual-hosted: COS knows no other
+    /// style. <https://www.tencentcloud.com/document/product/436/6224>
+    ///
+    /// # Errors
+    /// A bucket without its APPID.
+    pub fn cos(bucket: BucketName, region: RegionName, credentials: Credentials) -> Result<S3Destination, BadS3> {
+        bucket.check_cos()?;
+        let endpoint = Url::parse(&format!("https://cos.{region}.myqcloud.com"));
+        Ok(S3Destination {
+            endpoint: Some(endpoint.map_err(|_| BadS3::Region(region.to_string()))?),
+            region: Some(region),
+            addressing: Addressing::VirtualHosted,
+            ..S3Destination::new(bucket, credentials)
+        })
+    }
+
     /// The key of a file.
     pub fn key(&self, name: &str) -> String {
-        if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix.0) }
+        if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) }
     }
 
     /// Whether requests have the bucket in their path.
@@ -92,14 +159,14 @@ impl S3Destination {
             Addressing::Path => true,
             Addressing::VirtualHosted => false,
             // A certificate of `*.host` is none for a bucket with a dot.
-            Addressing::Auto if self.bucket.0.contains('.') => true,
+            Addressing::Auto if self.bucket.as_str().contains('.') => true,
             Addressing::Auto => self.endpoint.as_ref().is_some_and(|endpoint| !wants_virtual_hosts(endpoint)),
         }
     }
 
     /// The region that requests are signed for, if it is known.
     pub fn region(&self) -> Option<&str> {
-        self.region.as_deref().or_else(|| self.endpoint.is_some().then_some(NO_REGION))
+        self.region.as_ref().map(RegionName::as_str).or_else(|| self.endpoint.is_some().then_some(NO_REGION))
     }
 
     /// The store's own URL of a key, or that of a domain; None where only the store's client can make it.
@@ -117,10 +184,10 @@ impl S3Destination {
     fn bucket_url(&self) -> Option<Url> {
         let mut url = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => Url::parse(&format!("https://s3.{}.amazonaws.com", self.region.as_deref()?)).ok()?,
+            None => Url::parse(&format!("https://s3.{}.amazonaws.com", self.region.as_ref()?)).ok()?,
         };
         if self.is_path_style() {
-            url.path_segments_mut().ok()?.pop_if_empty().push(&self.bucket.0);
+            url.path_segments_mut().ok()?.pop_if_empty().push(self.bucket.as_str());
         } else {
             let host = format!("{}.{}", self.bucket, url.host_str()?);
             url.set_host(Some(&host)).ok()?;
@@ -131,7 +198,7 @@ impl S3Destination {
 
 impl fmt::Display for S3Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.prefix.0)
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
     }
 }
 
@@ -144,103 +211,18 @@ fn wants_virtual_hosts(endpoint: &Url) -> bool {
     }
 }
 
-/// Why something is no place in a store.
-#[derive(Debug, thiserror::Error)]
-pub enum BadS3 {
-    #[error("{0:?} is not a bucket's name: 3 to 63 small letters, digits, '-' and '.', as in lessons-2026")]
-    Bucket(String),
-    #[error(
-        "{0:?} is not a folder in a bucket: without '/' at its ends, '.', '..', control characters; at most 512 bytes"
-    )]
-    Prefix(String),
-}
-
-macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $fits:expr, $bad:path) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Default)]
-        pub struct $name(String);
-
-        impl FromStr for $name {
-            type Err = BadS3;
-
-            fn from_str(text: &str) -> Result<$name, BadS3> {
-                let fits: fn(&str) -> bool = $fits;
-                if fits(text) { Ok($name(text.to_owned())) } else { Err($bad(text.chars().take(80).collect())) }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-
-checked_text!(
-    /// The name of a bucket, by the rules that all stores share.
-    BucketName,
-    |text| {
-        (3..=63).contains(&text.len())
-            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
-            && !text.starts_with(['-', '.'])
-            && !text.ends_with(['-', '.'])
-            && !text.contains("..")
-    },
-    BadS3::Bucket
-);
-
-checked_text!(
-    /// The folder of keys in a bucket; may be empty.
-    KeyPrefix,
-    |text| {
-        text.len() <= 512
-            && (text.is_empty() || text.split('/').all(|part| !matches!(part, "" | "." | "..")))
-            && !text.chars().any(char::is_control)
-    },
-    BadS3::Prefix
-);
-
-impl KeyPrefix {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl BucketName {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn at(endpoint: Option<&str>, region: Option<&str>) -> S3Destination {
         S3Destination {
-            bucket: "lessons".parse().unwrap(),
             prefix: "2026/maths".parse().unwrap(),
-            region: region.map(str::to_owned),
+            region: region.map(|region| region.parse().unwrap()),
             endpoint: endpoint.map(|endpoint| endpoint.parse().unwrap()),
-            addressing: Addressing::Auto,
-            link: Link::Store,
-            credentials: Credentials::Chain,
-            storage_class: None,
-            deadline_seconds: 60,
+            ..S3Destination::new("lessons".parse().unwrap(), Credentials::Chain)
         }
     }
 
@@ -277,14 +259,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bucket_and_no_folder_is_refused() {
-        for bucket in ["", "ab", "Lessons", "a_b", "-ab", "ab.", "a..b", "a/b", &"a".repeat(64)] {
-            assert!(bucket.parse::<BucketName>().is_err(), "{bucket}");
-        }
-        for prefix in ["/a", "a/", "a//b", "..", "a/../b", "a\nb", &"a".repeat(513)] {
-            assert!(prefix.parse::<KeyPrefix>().is_err(), "{prefix}");
-        }
-        assert_eq!(S3Destination { prefix: KeyPrefix::default(), ..at(None, None) }.key("a.mp4"), "a.mp4");
+    fn a_bucket_of_cos_is_where_its_region_says() {
+        let in_shanghai = |bucket: &str| {
+            S3Destination::cos(bucket.parse().unwrap(), "ap-shanghai".parse().unwrap(), Credentials::Chain)
+        };
+        let cos = in_shanghai("lessons-1250000000").unwrap();
+        assert!(!cos.is_path_style());
+        assert_eq!(cos.region(), Some("ap-shanghai"));
+        let url = cos.url(&cos.key("a b.mp4")).unwrap();
+        assert_eq!(url.as_str(), "https://lessons-1250000000.cos.ap-shanghai.myqcloud.com/a%20b.mp4");
+        assert!(in_shanghai("lessons").unwrap_err().to_string().contains("APPID"));
     }
 
     #[test]
@@ -292,7 +276,37 @@ mod tests {
         let destination = at(Some("http://127.0.0.1:9000"), None);
         let text = serde_json::to_string(&destination).unwrap();
         assert_eq!(serde_json::from_str::<S3Destination>(&text).unwrap(), destination);
+        for absent in ["signature", "metadata", "tags", "encryption"] {
+            assert!(!text.contains(absent), "{text}");
+        }
         let least = r#"{"bucket":"lessons","credentials":"chain"}"#;
-        assert_eq!(serde_json::from_str::<S3Destination>(least).unwrap().deadline_seconds, 3_600);
+        let new = S3Destination::new("lessons".parse().unwrap(), Credentials::Chain);
+        assert_eq!(serde_json::from_str::<S3Destination>(least).unwrap(), new);
+        let pair = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let full = S3Destination {
+            signature: Signature::Cos,
+            metadata: Metadata::try_from(pair("lesson", "12")).unwrap(),
+            tags: Tags::try_from(pair("Year", "2026/27")).unwrap(),
+            encryption: Some("aws:kms:a-key".parse().unwrap()),
+            ..destination
+        };
+        let text = serde_json::to_string(&full).unwrap();
+        assert_eq!(serde_json::from_str::<S3Destination>(&text).unwrap(), full);
+    }
+
+    #[test]
+    fn what_could_become_another_host_or_header_is_not_read() {
+        for more in [
+            r#""region":"ap-shanghai.example.com/""#,
+            r#""region":"a@b""#,
+            r#""metadata":{"a":"b\r\nc"}"#,
+            r#""metadata":{"a:b":"c"}"#,
+            r#""tags":{"a&b":"c"}"#,
+            r#""encryption":{"algorithm":"AES128"}"#,
+            r#""signature":"none""#,
+        ] {
+            let text = format!(r#"{{"bucket":"lessons","credentials":"chain",{more}}}"#);
+            assert!(serde_json::from_str::<S3Destination>(&text).is_err(), "{text}");
+        }
     }
 }

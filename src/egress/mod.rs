@@ -1,0 +1,10 @@
+//! Which addresses may be reached for a recording: judged by the address really connected to, so that no name,
+//! however it resolves, and no redirect leads into the cluster.
+//! Used by the publisher for the callback, and by the stores.
+//! Never: opens a connection, or knows what it is for.
+
+mod policy;
+mod resolve;
+
+pub use policy::{EgressPolicy, HostPattern, Kind, Network};
+pub use resolve::{EgressError, Resolver};

@@ -1,0 +1,143 @@
+//! What networks and stores do between the publisher and the bucket: what passes is outlasted, what does not is told,
+//! and nothing that was recorded is lost by it.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use panorec::store::{S3Error, StoreError};
+use serde_json::json;
+
+use crate::live::{Film, World};
+use crate::proxy::{Proxy, Verdict};
+use crate::server::Server;
+use crate::{MIB, Place, Remembered, deliver};
+
+/// A slow line: so many bytes a second towards the store, over all connections.
+struct SlowLine {
+    url: String,
+}
+
+impl SlowLine {
+    fn to(store: String, bytes_per_second: usize) -> SlowLine {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let line = Arc::new(std::sync::Mutex::new(()));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(&store) else { continue };
+                let (Ok(from_client), Ok(from_server)) = (client.try_clone(), server.try_clone()) else { continue };
+                let line = Arc::clone(&line);
+                std::thread::spawn(move || pump(from_client, server, Some((line, bytes_per_second))));
+                std::thread::spawn(move || pump(from_server, client, None));
+            }
+        });
+        SlowLine { url }
+    }
+}
+
+type Line = Arc<std::sync::Mutex<()>>;
+
+fn pump(mut from: TcpStream, mut to: TcpStream, limit: Option<(Line, usize)>) {
+    let mut chunk = vec![0; 8 << 10];
+    while let Ok(read @ 1..) = from.read(&mut chunk) {
+        if let Some((line, bytes_per_second)) = &limit {
+            // One at a time: the line is shared.
+            let _taken = line.lock().expect("not poisoned");
+            std::thread::sleep(Duration::from_secs_f64(read as f64 / *bytes_per_second as f64));
+        }
+        if to.write_all(&chunk[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Write);
+}
+
+#[test]
+fn a_slow_line_takes_its_time() {
+    let (server, place) = (Server::start(), Place::new());
+    let line = SlowLine::to(server.address(), 200_000);
+    let file = place.file("slow.mp4", 10 * MIB);
+    let began = Instant::now();
+    deliver(&place.destination(&line.url), &Remembered::default(), &file).expect("delivered");
+    println!("    10 MiB at 200 kB/s: {:.1} s", began.elapsed().as_secs_f64());
+    assert!(began.elapsed() > Duration::from_secs(40), "the line is not slow");
+    assert_eq!(server.read("2026/maths/slow.mp4"), std::fs::read(&file).expect("read"));
+}
+
+#[test]
+fn a_wrong_clock_is_told() {
+    let (server, place) = (Server::start(), Place::new());
+    let proxy = Proxy::before(server.address(), |_| {
+        let said = "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large</Message></Error>";
+        Verdict::Answer(403, said.into())
+    });
+    let error = deliver(&place.destination(&proxy.url()), &Remembered::default(), &place.file("a.mp4", MIB))
+        .expect_err("refused");
+    assert!(matches!(error, StoreError::S3(S3Error::Clock { .. })), "{error}");
+    println!("    {error}");
+}
+
+/// The store says no from some moment on: what was recorded is kept, and is delivered once that is mended.
+#[test]
+fn what_a_store_refuses_in_the_middle_is_delivered_once_it_is_mended() {
+    let (film, server, world) = (Film::new(), Server::start(), World::new());
+    let allowed = Arc::new(AtomicBool::new(true));
+    let judge = Arc::clone(&allowed);
+    let mut parts = 0;
+    let proxy = Proxy::before(server.address(), move |seen| {
+        parts += usize::from(seen.is_part());
+        if parts > 1 && judge.load(Ordering::SeqCst) {
+            return Verdict::Answer(403, "<Error><Code>AccessDenied</Code><Message>revoked</Message></Error>".into());
+        }
+        Verdict::Pass
+    });
+    let pod = world.pod(&proxy.url(), None);
+    let mut publisher = pod.publisher();
+    let mut recorder = world.recorder();
+    film.record(&mut recorder, 40, &mut || {});
+    recorder.stop();
+    let (_, result) = world.result(&mut publisher);
+    let message = result["result"]["errorMessage"].as_str().unwrap_or_default();
+    println!("    {message}");
+    assert!(message.contains("may not write to the bucket"), "{result}");
+    allowed.store(false, Ordering::SeqCst);
+    let mut again = world.pod(&proxy.url(), None);
+    again.republish = Some("2".to_owned());
+    let mut awaiting = again.awaiting();
+    let _publisher = again.publisher();
+    assert_eq!(awaiting.end(Duration::from_secs(120)), 0, "{}", awaiting.log());
+    let result = world.claim.result();
+    assert_eq!(result["result"]["errorCode"], json!(null), "{result}");
+    let size = result["result"]["videos"][0]["sizeBytes"].as_u64();
+    assert_eq!(Some(server.read("live/lesson.mp4").len() as u64), size);
+    assert_eq!(server.open_uploads(), "0");
+}
+
+/// The store is away while it is recorded and comes back: nothing has to be done about it.
+#[test]
+fn an_outage_while_it_is_recorded_is_outlasted() {
+    let (film, server, world) = (Film::new(), Server::start(), World::new());
+    let mut parts = 0;
+    let mut until: Option<Instant> = None;
+    let proxy = Proxy::before(server.address(), move |seen| {
+        parts += usize::from(seen.is_part());
+        if parts == 2 && until.is_none() {
+            until = Some(Instant::now() + Duration::from_secs(30));
+        }
+        if until.is_some_and(|until| Instant::now() < until) { Verdict::Reset } else { Verdict::Pass }
+    });
+    let pod = world.pod(&proxy.url(), None);
+    let mut publisher = pod.publisher();
+    let mut recorder = world.recorder();
+    film.record(&mut recorder, 40, &mut || {});
+    recorder.stop();
+    let (took, result) = world.result(&mut publisher);
+    println!("    finished {:.1} s after the stop", took.as_secs_f64());
+    assert_eq!(result["result"]["errorCode"], json!(null), "{result}");
+    let size = result["result"]["videos"][0]["sizeBytes"].as_u64();
+    assert_eq!(Some(server.read("live/lesson.mp4").len() as u64), size);
+    assert!(!publisher.log().contains("made from the parts"), "it went on with the same upload: {}", publisher.log());
+}
