@@ -112,7 +112,7 @@ impl Claim {
             Life::None
         };
         let product = match believed(session.delivery().map(|delivery| delivery.destination))? {
-            Some(Destination::Folder { .. } | Destination::S3(_)) => Product::Elsewhere,
+            Some(Destination::Folder { .. } | Destination::S3(_) | Destination::Vod(_)) => Product::Elsewhere,
             Some(Destination::Session) | None => Product::Here,
         };
         Ok(Folder {

@@ -17,7 +17,7 @@ pub(super) struct Output {
     pub format: Format,
 }
 
-/// A folder, or one in a bucket.
+/// A folder, one in a bucket, or VOD, which has none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// Absolute.
@@ -27,6 +27,7 @@ pub(super) enum Place {
         bucket: BucketName,
         prefix: KeyPrefix,
     },
+    Vod,
 }
 
 /// What `-o` names a bucket's store by.
@@ -55,8 +56,12 @@ impl Output {
         url: &PageUrl,
         now: &Zoned,
     ) -> Result<Output, Complaint> {
-        if let Some((scheme, rest)) = given.and_then(Path::to_str).and_then(Scheme::of) {
+        let text = given.and_then(Path::to_str);
+        if let Some((scheme, rest)) = text.and_then(Scheme::of) {
             return Output::in_bucket(scheme, rest, format, url, now);
+        }
+        if let Some(file) = text.and_then(|given| given.strip_prefix("vod://")) {
+            return Output::named(Place::Vod, file, format, url, now);
         }
         let (folder, file) = match given {
             None => (PathBuf::from("."), None),
@@ -88,14 +93,25 @@ impl Output {
             Some(split) => split,
             None => ("", path),
         };
-        let (name, format) = match file {
-            "" => (default_name(url, now), format.unwrap_or_default()),
-            file => name_and_format(file, format)?,
-        };
         let place = Place::Bucket {
             scheme,
             bucket: bucket.parse().map_err(Complaint::usage)?,
             prefix: prefix.parse().map_err(Complaint::usage)?,
+        };
+        Output::named(place, file, format, url, now)
+    }
+
+    /// A file of that name, or of the default one when it is empty.
+    fn named(
+        place: Place,
+        file: &str,
+        format: Option<Format>,
+        url: &PageUrl,
+        now: &Zoned,
+    ) -> Result<Output, Complaint> {
+        let (name, format) = match file {
+            "" => (default_name(url, now), format.unwrap_or_default()),
+            file => name_and_format(file, format)?,
         };
         Ok(Output { place, name: name.parse().map_err(Complaint::usage)?, format })
     }
@@ -110,7 +126,7 @@ impl Output {
     pub(super) fn check(&self) -> Result<(), Complaint> {
         match &self.place {
             Place::Folder(folder) => check_folder(folder, &self.file_name()),
-            Place::Bucket { .. } => Ok(()),
+            Place::Bucket { .. } | Place::Vod => Ok(()),
         }
     }
 }
@@ -213,6 +229,7 @@ mod tests {
                     Place::Bucket { scheme: Scheme::Cos, bucket, prefix } => {
                         format!("COS|{bucket}|{prefix}|{}", output.file_name()).into()
                     }
+                    Place::Vod => format!("vod|{}", output.file_name()).into(),
                 };
                 let file = file.strip_prefix(here).unwrap_or(&file);
                 Ok(file.to_str().unwrap().to_owned())
@@ -237,6 +254,8 @@ mod tests {
             (Some("s3://lessons"), None, "lessons||school.example-20261122-140509.mp4"),
             (Some("s3://lessons/2026/"), hls, "lessons|2026|school.example-20261122-140509.m3u8"),
             (Some("cos://lessons-1250000000/2026/a.mp4"), None, "COS|lessons-1250000000|2026|a.mp4"),
+            (Some("vod://lesson 1.m3u8"), None, "vod|lesson 1.m3u8"),
+            (Some("vod://"), None, "vod|school.example-20261122-140509.mp4"),
         ] {
             assert_eq!(choose(given, format).as_deref(), Ok(file));
         }
@@ -258,6 +277,8 @@ mod tests {
             ("s3://lessons/../a.mp4", None),
             ("cos://", None),
             ("cos://lessons-1250000000//a.mp4", None),
+            ("vod://a", None),
+            ("vod://2026/a.mp4", None),
         ] {
             let name = Path::new(given);
             if !name.is_dir() {

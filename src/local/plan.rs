@@ -34,18 +34,23 @@ impl Plan {
         codec.check(crf).map_err(Complaint::usage)?;
         let login_file = args.login.as_deref().map(login_file).transpose()?;
         output.check()?;
+        let for_bucket = (args.s3.given(), "is for a bucket; give -o s3://BUCKET/FOLDER/, or leave it out");
+        let for_vod = (args.vod.given(), "is for VOD; give -o vod://NAME.mp4, or leave it out");
+        let has_no_place = (args.contact_sheet.then_some("--contact-sheet"), "has no place in VOD; leave it out");
+        let unfit: &[_] = match output.place {
+            Place::Folder(_) => &[for_bucket, for_vod],
+            Place::Bucket { .. } => &[for_vod],
+            Place::Vod => &[for_bucket, has_no_place],
+        };
+        if let Some((flag, why)) = unfit.iter().find_map(|(flag, why)| Some((flag.as_ref()?, why))) {
+            return Err(Complaint::usage(format!("{flag} {why}")));
+        }
         let destination = match output.place {
+            Place::Folder(path) => Destination::Folder { path },
             Place::Bucket { scheme, bucket, prefix } => {
                 Destination::S3(Box::new(args.s3.destination(scheme, bucket, prefix)?))
             }
-            Place::Folder(path) => match args.s3.given() {
-                None => Destination::Folder { path },
-                Some(flag) => {
-                    return Err(Complaint::usage(format!(
-                        "{flag} is for a bucket; give -o s3://BUCKET/FOLDER/, or leave it out"
-                    )));
-                }
-            },
+            Place::Vod => Destination::Vod(Box::new(args.vod.destination()?)),
         };
 
         let task_id = TaskId::random();

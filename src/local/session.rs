@@ -25,16 +25,14 @@ use crate::session::exit::ExitCode;
 use crate::session::fold::{Folded, Phase};
 use crate::session::folder::{FolderError, FolderWatch, PublisherRun, RecorderRun, SessionDir};
 use crate::session::intent::IntentState;
-use crate::session::request::{Delivery, Destination, S3Destination};
-use crate::store::{NoUploads, S3Store};
+use crate::session::request::{Delivery, Destination};
+use crate::store::{NoUploads, S3Store, VodStore};
 
 /// `panorec record`.
 pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
     let json = args.json;
     let plan = Plan::of(args)?;
-    if let Destination::S3(place) = &plan.delivery.destination {
-        check_bucket(place.clone()).await?;
-    }
+    check_store(&plan.delivery).await?;
     for note in &plan.notes {
         screen.say(note);
     }
@@ -47,10 +45,19 @@ pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode
     session.end(outcome, json)
 }
 
-/// Finds out, before anything is recorded, whether the bucket is there and may be used.
-async fn check_bucket(place: Box<S3Destination>) -> Result<(), Complaint> {
-    let check = move || S3Store::new(&place, Box::new(NoUploads), &Resolver::default()).and_then(|store| store.check());
-    tokio::task::spawn_blocking(check).await.map_err(Complaint::internal)?.map_err(Complaint::usage)
+/// Finds out, before anything is recorded, whether the bucket or VOD is there and may be used.
+async fn check_store(delivery: &Delivery) -> Result<(), Complaint> {
+    let entry = format!("{}.{}", delivery.name, delivery.format.extension());
+    let destination = delivery.destination.clone();
+    let check = move || match destination {
+        Destination::Folder { .. } | Destination::Session => Ok(()),
+        Destination::S3(place) => {
+            let store = S3Store::new(&place, Box::new(NoUploads), &Resolver::default());
+            store.and_then(|store| store.check()).map_err(Complaint::usage)
+        }
+        Destination::Vod(place) => VodStore::check(&place, &entry, &Resolver::default()).map_err(Complaint::usage),
+    };
+    tokio::task::spawn_blocking(check).await.map_err(Complaint::internal)?
 }
 
 /// `panorec resume`: goes on where the session stands; its intent stays as it is.

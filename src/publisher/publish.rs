@@ -19,7 +19,7 @@ use crate::session::event::{PublishFailure, PublisherEvent, Video};
 use crate::session::fold::MediaPart;
 use crate::session::folder::{FolderError, PublisherRun, SessionDir};
 use crate::session::request::{Delivery, Destination, Format};
-use crate::store::Store;
+use crate::store::{Media, Store};
 
 /// What is published, by which run, and what may be reached for it.
 #[derive(Clone, Copy)]
@@ -115,7 +115,7 @@ impl Publication<'_> {
         self.warn(&finished.warnings)?;
         // Also looks whether a newer run has taken over: it would deliver the same names.
         run.append(PublisherEvent::UploadStarted)?;
-        let store = open_store(session, run, delivery, resolver)?;
+        let store = open_store(session, run, delivery, resolver, media(&finished))?;
         deliver(&finished, &*store, progress).map(|video| vec![video])
     }
 
@@ -135,7 +135,7 @@ impl Publication<'_> {
                 Some(plan) => make_pictures(&plan, &open, &output, order, &mut warnings),
                 None => Vec::new(),
             };
-            let store = open_store(session, run, delivery, resolver)?;
+            let store = open_store(session, run, delivery, resolver, Media::default())?;
             for picture in pictures {
                 store.deliver(&picture, &name_of(&picture), &mut |_| {})?;
             }
@@ -251,8 +251,14 @@ fn deliver(finished: &Finished, store: &dyn Store, progress: &mut dyn FnMut(Prog
         size_bytes,
         duration_seconds: finished.duration_us as f64 / 1e6,
         url: entry.url,
-        file_id: None,
+        file_id: entry.file_id,
     })
+}
+
+/// The finished files, as VOD makes one media of them.
+fn media(finished: &Finished) -> Media {
+    let names = |files: &[PathBuf]| files.iter().map(|file| name_of(file)).collect();
+    Media { files: names(&finished.files), pictures: names(&finished.pictures), duration_us: finished.duration_us }
 }
 
 fn name_of(file: &Path) -> String {

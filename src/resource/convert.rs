@@ -50,6 +50,8 @@ pub struct Asked {
     pub hls_key_secret: Option<String>,
     /// The Secret to mount for [`super::S3_FILE`], for the publisher.
     pub s3_secret: Option<String>,
+    /// The Secret to mount for [`super::VOD_FILE`], for the publisher.
+    pub vod_secret: Option<String>,
     /// The Secret to mount for [`CALLBACK_FILE`], for the publisher.
     pub callback_secret: Option<String>,
     /// What a person should know: sentences.
@@ -106,6 +108,7 @@ pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, installation: &Installation
         login_secret: spec.page.login_secret_ref.as_ref().map(|secret| secret.name.clone()),
         hls_key_secret: encryption.and_then(|encryption| Some(encryption.key_secret_ref.as_ref()?.name.clone())),
         s3_secret: chosen.s3_secret,
+        vod_secret: chosen.vod_secret,
         callback_secret: spec.callback.as_ref().and_then(|callback| Some(callback.secret_ref.as_ref()?.name.clone())),
         notes,
     })

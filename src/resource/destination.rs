@@ -8,6 +8,7 @@ use url::{Host, Url};
 use super::convert::{Origin, Rejection, reject, web_url};
 use super::installation::{Installation, OwnCredentials, OwnStore};
 use super::spec::{AddressingSpec, DestinationSpec, OutputSpec, S3Spec, SignatureSpec};
+use super::vod;
 use crate::session::request::{
     Addressing, BucketName, Credentials, Destination, KeyPrefix, Link, RegionName, S3Destination, Signature,
 };
@@ -21,6 +22,8 @@ pub(super) struct Chosen {
     pub destination: Destination,
     /// The Secret to mount for [`S3_FILE`].
     pub s3_secret: Option<String>,
+    /// The Secret to mount for [`vod::VOD_FILE`].
+    pub vod_secret: Option<String>,
 }
 
 /// The one place that says which destinations there are.
@@ -35,10 +38,8 @@ pub(super) fn choose(
             let prefix = prefix(output, origin)?;
             choose_s3(s3, prefix, installation.store.as_ref())
         }
-        DestinationSpec { vod: Some(_), .. } => Err(reject("spec.output.destination.vod")(
-            "delivery to VOD is not part of this version; use s3 or volume: {}",
-        )),
-        _ => Ok(Chosen { destination: Destination::Session, s3_secret: None }),
+        DestinationSpec { vod: Some(vod), .. } => vod::choose(vod),
+        _ => Ok(Chosen { destination: Destination::Session, s3_secret: None, vod_secret: None }),
     }
 }
 
@@ -97,7 +98,7 @@ fn choose_s3(spec: &S3Spec, prefix: KeyPrefix, own: Option<&OwnStore>) -> Result
         deadline_seconds: spec.deadline_seconds.into(),
         ..place
     };
-    Ok(Chosen { destination: Destination::S3(Box::new(destination)), s3_secret })
+    Ok(Chosen { destination: Destination::S3(Box::new(destination)), s3_secret, vod_secret: None })
 }
 
 /// Whether a region is one of AWS, whose names have a direction and a number, as in eu-west-1.

@@ -9,6 +9,7 @@ mod destination;
 mod installation;
 pub mod spec;
 mod status;
+mod vod;
 
 pub use convert::{Asked, CALLBACK_FILE, HLS_KEY_FILE, LOGIN_FILE, Origin, Rejection, ask};
 pub use definition::{definition, yaml};
@@ -16,3 +17,4 @@ pub use destination::S3_FILE;
 pub use installation::{BucketPattern, Installation, OwnCredentials, OwnStore};
 pub use spec::{Recording, RecordingSpec};
 pub use status::{RecorderStatus, RecordingStatus, duration_text, page_host};
+pub use vod::VOD_FILE;

@@ -44,7 +44,7 @@ impl Store for FolderStore {
             Err(error) => return Err(refused(&target, size_bytes, error)),
         }
         sync_folder(&self.folder).map_err(|error| refused(&target, size_bytes, error))?;
-        Ok(Delivered { name: name.to_owned(), size_bytes, url: None })
+        Ok(Delivered { name: name.to_owned(), size_bytes, url: None, file_id: None })
     }
 
     fn grow<'s>(&'s self, name: &str, expected: Expected) -> Result<Box<dyn GrowingFile + 's>, StoreError> {

@@ -1,18 +1,24 @@
-//! Where finished files go: a local folder, or an object store.
+//! Where finished files go: a local folder, an object store, or Tencent Cloud VOD.
 //! Called by the publisher alone.
 //! Never: makes or changes media, or shows a half-written file under its name.
 
 pub mod folder;
 mod folder_growing;
 pub mod growing;
+mod keys;
+mod persist;
 pub mod s3;
+pub mod vod;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 pub use folder::FolderStore;
 pub use growing::{Beginning, Expected, GrowingFile};
+pub use keys::BadKeys;
 pub use s3::{S3Error, S3Store};
+pub use vod::{Media, VodError, VodStore};
 
 /// A place that finished files are brought to.
 pub trait Store {
@@ -34,6 +40,12 @@ pub trait Uploads {
 
     /// An upload has been begun. Called before anything is sent.
     fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError>;
+
+    /// Something a person should know of the upload; it is no failure.
+    fn warn(&self, text: &str) -> Result<(), StoreError> {
+        tracing::warn!("{text}");
+        Ok(())
+    }
 }
 
 impl<U: Uploads + ?Sized> Uploads for &U {
@@ -43,6 +55,24 @@ impl<U: Uploads + ?Sized> Uploads for &U {
 
     fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         (**self).begun(key, upload_id)
+    }
+
+    fn warn(&self, text: &str) -> Result<(), StoreError> {
+        (**self).warn(text)
+    }
+}
+
+impl<U: Uploads + ?Sized> Uploads for Rc<U> {
+    fn open(&self, key: &str) -> Option<String> {
+        (**self).open(key)
+    }
+
+    fn begun(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+        (**self).begun(key, upload_id)
+    }
+
+    fn warn(&self, text: &str) -> Result<(), StoreError> {
+        (**self).warn(text)
     }
 }
 
@@ -66,6 +96,8 @@ pub struct Delivered {
     pub size_bytes: u64,
     /// Where it can be had from, if that is more than a path.
     pub url: Option<String>,
+    /// Its id in VOD.
+    pub file_id: Option<String>,
 }
 
 /// Why a file could not be brought to its place.
@@ -77,10 +109,18 @@ pub enum StoreError {
     Write { path: PathBuf, source: io::Error },
     #[error("the finished file {path} cannot be read: {source}")]
     Read { path: PathBuf, source: io::Error },
+    #[error("this place takes whole files only")]
+    WholeOnly,
     #[error("the beginning of the file cannot be made: {0}")]
     Beginning(io::Error),
     #[error("it cannot be written down that an upload begins: {0}")]
     Journal(io::Error),
     #[error(transparent)]
     S3(#[from] S3Error),
+    #[error(transparent)]
+    Vod(#[from] VodError),
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

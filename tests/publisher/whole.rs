@@ -86,7 +86,7 @@ impl World {
         let folder = match &self.delivery.destination {
             Destination::Folder { path } => path.clone(),
             Destination::Session => self.session.output_folder(),
-            Destination::S3(_) => panic!("no bucket is used here"),
+            Destination::S3(_) | Destination::Vod(_) => panic!("no store is used here"),
         };
         let entries = fs::read_dir(folder).unwrap();
         let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -123,7 +123,13 @@ fn what_cannot_be_followed_is_named() {
             "spec.output.destination.s3.publicDomain",
             "http or",
         ),
-        ("output.destination.vod", json!({}), "spec.output.destination.vod", "not part of this version"),
+        ("output.destination.vod", json!({}), "spec.output.destination.vod.credentialsSecretRef", "panorec-vod.json"),
+        (
+            "output.destination.vod",
+            json!({ "expireTime": "soon", "credentialsSecretRef": { "name": "s" } }),
+            "spec.output.destination.vod.expireTime",
+            "",
+        ),
         ("output", encryption("skd://keys", iv), "spec.output.encryption.keyURL", "http or https"),
         ("output", encryption("https://keys.example", "7"), "spec.output.encryption.iv", "32 hexadecimal"),
     ] {
@@ -221,4 +227,18 @@ fn a_bucket_of_cos_needs_its_region_alone() {
     assert_eq!(place("lessons", "ap-northeast-2"), "https://lessons.s3.ap-northeast-2.amazonaws.com/a.mp4");
     let bad = json!({ "bucket": "lessons", "region": "a.evil.example/", "credentialsSecretRef": secret });
     assert_eq!(in_store(bad).unwrap_err().field, "spec.output.destination.s3.region");
+}
+
+#[test]
+fn a_media_of_vod_has_what_was_said_of_it() {
+    let vod = json!({ "subAppId": 1500007120, "mediaName": "test", "expireTime": "2027-10-01T10:00:00Z",
+        "storageRegion": "ap-chongqing", "classId": 1, "procedure": " ", "sessionContext": "", "sourceContext": "a",
+        "credentialsSecretRef": { "name": "media" } });
+    let asked = asked(&[("output.destination.vod", vod)]).unwrap();
+    assert_eq!(asked.vod_secret.as_deref(), Some("media"));
+    let Destination::Vod(place) = asked.delivery.destination else { panic!() };
+    assert_eq!((place.sub_app_id, place.class_id), (Some(1_500_007_120), Some(1)));
+    assert_eq!(place.media_name.unwrap().as_str(), "test");
+    assert!(place.procedure.is_none() && place.session_context.is_none(), "blank is as good as nothing");
+    assert_eq!(place.expire_time.unwrap().to_string(), "2027-10-01T10:00:00Z");
 }

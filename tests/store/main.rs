@@ -18,6 +18,7 @@ mod proxy;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod vod;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -39,6 +39,8 @@ pub enum Verdict {
     Pass,
     /// It goes on to this path and query, with these headers.
     As(String, HeaderMap),
+    /// It reaches the store with these headers.
+    PassAs(HeaderMap),
     /// It reaches the store, and its answer is lost.
     LoseAnswer,
     Answer(u16, String),
@@ -104,6 +106,7 @@ async fn pass(State(shared): State<Shared>, request: Request) -> Response {
         }
         Verdict::Reset => return reset(),
         Verdict::Pass | Verdict::LoseAnswer => (seen.target, parts.headers),
+        Verdict::PassAs(headers) => (seen.target, headers),
         Verdict::As(target, headers) => (target, headers),
     };
     // With its own Host: that is signed, too.

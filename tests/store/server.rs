@@ -1,7 +1,7 @@
 //! A real object store with the S3 interface: versitygw over a folder, on a free loopback port.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,26 +23,45 @@ pub struct Server {
 impl Server {
     /// One with an empty bucket.
     pub fn start() -> Server {
-        Server::on("127.0.0.1")
+        Server::begin("127.0.0.1", &[])
     }
 
     /// One at this address.
     pub fn on(host: &str) -> Server {
+        Server::begin(host, &[])
+    }
+
+    /// One that other accounts than the tests' own may use, too: ids and secrets.
+    pub fn start_for(accounts: &[(String, String)]) -> Server {
+        Server::begin("127.0.0.1", accounts)
+    }
+
+    fn begin(host: &str, accounts: &[(String, String)]) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind((host, 0)).and_then(|held| held.local_addr()).expect("a port").port();
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
         let address = format!("{host}:{port}");
-        let child = Server::spawn(folder.path(), &address);
+        let child = Server::spawn(folder.path(), &address, accounts);
         let mut server = Server { child, address, folder };
         server.wait();
         server
     }
 
-    fn spawn(folder: &Path, address: &str) -> Child {
+    fn spawn(folder: &Path, address: &str, accounts: &[(String, String)]) -> Child {
         let log = std::fs::File::create(folder.with_extension("log")).expect("a log");
+        let account = |(id, secret): &(String, String)| {
+            (id.clone(), serde_json::json!({ "access": id, "secret": secret, "role": "admin" }))
+        };
+        let known: serde_json::Map<String, serde_json::Value> = accounts.iter().map(account).collect();
+        let iam = folder.with_extension("iam");
+        std::fs::create_dir(&iam).expect("a folder");
+        let known = serde_json::json!({ "accessAccounts": known }).to_string();
+        std::fs::write(iam.join("users.json"), known).expect("written");
         Command::new(std::env::var_os("PANOREC_TEST_STORE").expect("run these tests by `make test-store`"))
             .args(["--access", ACCESS, "--secret", SECRET, "--region", "us-east-1", "--quiet"])
-            .args(["--port", address, "posix"])
+            .args(["--port", address, "--iam-dir"])
+            .arg(iam)
+            .arg("posix")
             .arg(folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
@@ -67,6 +86,11 @@ impl Server {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
+    }
+
+    /// The folder that the bucket is.
+    pub fn bucket(&self) -> PathBuf {
+        self.folder.path().join(BUCKET)
     }
 
     /// What boto3 finds under a key: another client than ours.
@@ -103,5 +127,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_file(self.folder.path().with_extension("log"));
+        let _ = std::fs::remove_dir_all(self.folder.path().with_extension("iam"));
     }
 }

@@ -2,6 +2,7 @@
 
 mod record;
 mod s3;
+mod vod;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 pub use record::RecordArgs;
 pub use s3::S3Args;
+pub use vod::VodArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

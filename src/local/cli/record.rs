@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use url::Url;
 
-use super::S3Args;
+use super::{S3Args, VodArgs};
 use crate::session::request::{
     AudioBitrate, BadValue, Codec, Crf, Format, FrameRate, HlsIv, KeyFrameInterval, MaxBitrate, MaxDuration, PauseMode,
     PictureSize, PlainText, Preset, SegmentDuration, Start, StartTimeout, VideoDuration,
@@ -30,8 +30,8 @@ pub struct RecordArgs {
     // Text here, for clap would repeat the query string of a bad one.
     #[arg(value_name = "URL")]
     pub url: String,
-    /// Where the video goes: a .mp4 or .m3u8 file, a folder, s3://BUCKET/FOLDER/NAME.mp4, or
-    /// cos://BUCKET-APPID/FOLDER/NAME.mp4 [default: <host>-<time>.mp4 here]
+    /// Where the video goes: a .mp4 or .m3u8 file, a folder, s3://BUCKET/FOLDER/NAME.mp4,
+    /// cos://BUCKET-APPID/FOLDER/NAME.mp4, or vod://NAME.mp4 [default: <host>-<time>.mp4 here]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -131,6 +131,8 @@ pub struct RecordArgs {
 
     #[command(flatten)]
     pub s3: S3Args,
+    #[command(flatten)]
+    pub vod: VodArgs,
 }
 
 /// The words of an enum on the command line, and what they stand for.

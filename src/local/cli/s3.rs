@@ -191,7 +191,7 @@ fn presign(text: &str) -> Result<u32, String> {
     seconds.ok_or_else(|| "it must be 1 s to 168h".to_owned())
 }
 
-fn deadline(text: &str) -> Result<u64, String> {
+pub(super) fn deadline(text: &str) -> Result<u64, String> {
     let seconds = super::record::whole_seconds(text).filter(|seconds| (1..=LONGEST_DEADLINE).contains(seconds));
     seconds.map(u64::from).ok_or_else(|| "it must be 1 s to 336h".to_owned())
 }

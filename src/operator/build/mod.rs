@@ -70,6 +70,8 @@ pub struct Secrets<'a> {
     pub hls_key_text: Option<&'a str>,
     /// `panorec-s3.json`, for the publisher.
     pub s3: Option<&'a str>,
+    /// `panorec-vod.json`, for the publisher.
+    pub vod: Option<&'a str>,
     /// `panorec-callback.json`, for the publisher.
     pub callback: Option<&'a str>,
 }

@@ -149,7 +149,8 @@ fn publisher(order: &Order<'_>) -> Container {
         mount("publisher-tmp", "/tmp"),
     ];
     let secrets = &order.secrets;
-    for (volume, secret) in [("hls-key", secrets.hls_key), ("s3", secrets.s3), ("callback", secrets.callback)] {
+    let all = [("hls-key", secrets.hls_key), ("s3", secrets.s3), ("vod", secrets.vod), ("callback", secrets.callback)];
+    for (volume, secret) in all {
         if secret.is_some() {
             let folder = volume.strip_suffix("-key").unwrap_or(volume);
             mounts.push(read_only(mount(volume, &format!("/run/secrets/panorec/{folder}"))));
@@ -291,6 +292,7 @@ fn volumes(order: &Order<'_>) -> Vec<Volume> {
     for (volume, secret, key) in [
         ("hls-key", secrets.hls_key, "panorec-hls.key"),
         ("s3", secrets.s3, "panorec-s3.json"),
+        ("vod", secrets.vod, "panorec-vod.json"),
         ("callback", secrets.callback, "panorec-callback.json"),
     ] {
         volumes.extend(secret.map(|secret| secret_volume(volume, secret, key)));

@@ -31,6 +31,7 @@ fn with_order<R>(kind: Kind<'_>, check: impl FnOnce(Order<'_>) -> R) -> R {
             login: Some("login"),
             hls_key: Some("key"),
             s3: Some("store"),
+            vod: Some("media"),
             callback: Some("hook"),
             ..Secrets::default()
         },
@@ -86,11 +87,12 @@ fn nothing_of_the_publisher_reaches_chrome() {
     for secret in ["PANOREC_DELIVERY", "PANOREC_TOKEN_SHA256", "PANOREC_HLS_KEY", "PANOREC_EGRESS"] {
         assert!(!names.contains(&secret), "{secret}");
     }
-    for secret in ["hls", "s3", "callback"] {
+    for secret in ["hls", "s3", "vod", "callback"] {
         let mounted = |name: &str| mounts(named(&pod, name)).iter().any(|(path, ..)| path.ends_with(secret));
         assert!(mounted("publisher") && !mounted("recorder") && !mounted("await") && !mounted("folder"), "{secret}");
     }
-    for (volume, key) in [("s3", "panorec-s3.json"), ("callback", "panorec-callback.json")] {
+    for (volume, key) in [("s3", "panorec-s3.json"), ("vod", "panorec-vod.json"), ("callback", "panorec-callback.json")]
+    {
         let secret =
             pod.volumes.iter().flatten().find(|of| of.name == volume).and_then(|of| of.secret.clone()).unwrap();
         let keys: Vec<_> = secret.items.iter().flatten().map(|item| item.key.as_str()).collect();

@@ -12,7 +12,7 @@ use crate::publisher::place::open_store;
 use crate::publisher::splice::{PartSource, Splicer};
 use crate::session::event::{PublisherEvent, Video};
 use crate::session::request::Destination;
-use crate::store::{Delivered, Store, StoreError};
+use crate::store::{Delivered, Media, Store, StoreError};
 
 /// What a segment may be longer than asked for where no key frame comes, in seconds: encoders round.
 const LATE_SECONDS: u64 = 1;
@@ -28,7 +28,7 @@ pub(super) fn make(work: &Work, settings: &HlsSettings) -> Result<Option<Publish
     let output = work.session.output_folder();
     fs::create_dir_all(&output).map_err(PublishError::io("make the output folder"))?;
     let folder = WorkFolder::create(&output, ".live")?;
-    let store = open_store(&work.session, &work.run, &work.delivery, &work.resolver)?;
+    let store = open_store(&work.session, &work.run, &work.delivery, &work.resolver, Media::default())?;
     let sending = Sending { store: &*store, is_kept: work.delivery.destination == Destination::Session };
     let name = work.delivery.name.as_str();
     let playlist = output.join(format!("{name}.{}", work.delivery.format.extension()));
@@ -57,7 +57,7 @@ pub(super) fn make(work: &Work, settings: &HlsSettings) -> Result<Option<Publish
         size_bytes: size_bytes + delivered.size_bytes,
         duration_seconds: splicer.duration_us() as f64 / 1e6,
         url: delivered.url,
-        file_id: None,
+        file_id: delivered.file_id,
     };
     Ok(Some(Published { video, warnings: splicer.damaged().into_iter().map(lost_end).collect() }))
 }

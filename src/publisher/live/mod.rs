@@ -19,7 +19,7 @@ use super::publish::kind_of;
 use crate::egress::Resolver;
 use crate::session::event::Video;
 use crate::session::folder::{PublisherRun, SessionDir};
-use crate::session::request::{Codec, Delivery};
+use crate::session::request::{Codec, Delivery, Destination};
 
 /// A video that is being published while it is recorded.
 pub struct Live {
@@ -53,6 +53,10 @@ impl Live {
         delivery: &Delivery,
         resolver: &Resolver,
     ) -> Option<Live> {
+        // VOD makes a media of whole files.
+        if let Destination::Vod(_) = delivery.destination {
+            return None;
+        }
         let kind = kind_of(delivery);
         let followed = Arc::<Followed>::default();
         let work = Work {

@@ -12,7 +12,7 @@ use crate::publisher::place::open_store;
 use crate::publisher::splice::{PartSource, Splicer};
 use crate::session::event::{PublisherEvent, Video};
 use crate::session::request::Request;
-use crate::store::Expected;
+use crate::store::{Expected, Media};
 
 /// What encoders and containers add to the bits that were asked for, in percent.
 const OVERHEAD: u64 = 10;
@@ -31,7 +31,7 @@ pub(super) fn make(work: &Work) -> Result<Option<Published>, PublishError> {
     std::fs::create_dir_all(&output).map_err(PublishError::io("make the output folder"))?;
     let folder = WorkFolder::create(&output, ".live")?;
     let name = format!("{}.{}", work.delivery.name, work.delivery.format.extension());
-    let store = open_store(&work.session, &work.run, &work.delivery, &work.resolver)?;
+    let store = open_store(&work.session, &work.run, &work.delivery, &work.resolver, Media::default())?;
     let mut file = store.grow(&name, expected(&request))?;
     let tracks = source.head().tracks();
     let mut splicer = Splicer::of(Box::new(source));
@@ -44,7 +44,7 @@ pub(super) fn make(work: &Work) -> Result<Option<Published>, PublishError> {
         size_bytes: delivered.size_bytes,
         duration_seconds: splicer.duration_us() as f64 / 1e6,
         url: delivered.url,
-        file_id: None,
+        file_id: delivered.file_id,
     };
     Ok(Some(Published { video, warnings: splicer.damaged().into_iter().map(lost_end).collect() }))
 }

@@ -19,7 +19,7 @@ pub struct DestinationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3: Option<S3Spec>,
 
-    /// Tencent Cloud VOD. Not part of this version.
+    /// Tencent Cloud VOD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vod: Option<VodSpec>,
 
@@ -175,8 +175,8 @@ pub struct VodSpec {
     #[schemars(length(max = 1000))]
     pub session_context: Option<String>,
 
-    /// The Secret in this namespace whose key `panorec-vod.json` holds the credentials. Left out: the
-    /// installation's.
+    /// The Secret in this namespace whose key `panorec-vod.json` holds the credentials: secretId, secretKey and
+    /// perhaps token. It must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretRef>,
 }

@@ -11,6 +11,7 @@ use url::Url;
 use super::bounds::SegmentDuration;
 use super::callback::Callback;
 use super::s3::S3Destination;
+use super::vod::VodDestination;
 use crate::session::name::TaskId;
 
 /// What the publisher is asked to do: `publisher/delivery.json`. No secret is in it.
@@ -49,6 +50,8 @@ pub enum Destination {
     Session,
     /// A bucket.
     S3(Box<S3Destination>),
+    /// A media in Tencent Cloud VOD.
+    Vod(Box<VodDestination>),
 }
 
 /// The kind of the finished file.

@@ -7,6 +7,7 @@ mod callback;
 mod delivery;
 mod s3;
 mod size;
+mod vod;
 
 pub use bounds::{
     AudioBitrate, BadValue, Crf, FrameRate, KeyFrameInterval, MaxBitrate, MaxDuration, SegmentDuration, StartTimeout,
@@ -19,6 +20,7 @@ pub use s3::{
     S3Destination, Signature, Tags,
 };
 pub use size::{PictureSize, Rounded};
+pub use vod::{BadVodText, VodDestination, VodText};
 
 use std::fmt;
 use std::ops::Deref;

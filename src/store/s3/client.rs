@@ -1,6 +1,5 @@
 //! The SDK's client, set so that every store understands it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -8,16 +7,16 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    Credentials as Keys, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
+    Credentials as AwsKeys, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
     StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use serde::Deserialize;
 
 use super::S3Error;
 use super::cos::{self, CosAuthScheme};
 use crate::egress::Resolver;
 use crate::session::request::{Credentials, S3Destination, Signature};
+use crate::store::keys::Keys;
 
 /// What is taken as the SDK's behaviour: fixed, so that an update of it changes nothing unseen.
 fn behavior() -> BehaviorVersion {
@@ -28,10 +27,13 @@ const ATTEMPT: Duration = Duration::from_secs(400);
 const CONNECT: Duration = Duration::from_secs(5);
 /// What the SDK tries before it is tried from the outside again.
 const ATTEMPTS: u32 = 3;
-/// A credentials file is no longer.
-const LONGEST_FILE: u64 = 64 << 10;
 
-pub(super) async fn client(destination: &S3Destination, resolver: &Resolver) -> Result<Client, S3Error> {
+/// A client of the destination's store; `given` keys go before the destination's.
+pub(super) async fn client(
+    destination: &S3Destination,
+    given: Option<Keys>,
+    resolver: &Resolver,
+) -> Result<Client, S3Error> {
     if let Some(endpoint) = &destination.endpoint {
         resolver.judge_literal(endpoint)?;
     }
@@ -45,8 +47,14 @@ pub(super) async fn client(destination: &S3Destination, resolver: &Resolver) -> 
     if let Some(region) = destination.region() {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Credentials::File { path } = &destination.credentials {
-        loader = loader.credentials_provider(SharedCredentialsProvider::new(keys(path)?));
+    let keys = match (given, &destination.credentials) {
+        (Some(keys), _) => Some(keys),
+        (None, Credentials::File { path }) => Some(Keys::read(path, "accessKeyId and secretAccessKey")?),
+        (None, Credentials::Chain) => None,
+    };
+    if let Some(Keys { secret_id, secret_key, token }) = keys {
+        let keys = AwsKeys::new(secret_id, secret_key, token, None, "panorec");
+        loader = loader.credentials_provider(SharedCredentialsProvider::new(keys));
     }
     let shared = loader.load().await;
     if shared.region().is_none() {
@@ -67,49 +75,4 @@ pub(super) async fn client(destination: &S3Destination, resolver: &Resolver) -> 
         config = config.push_auth_scheme(CosAuthScheme::default());
     }
     Ok(Client::from_conf(config.build()))
-}
-
-/// What a credentials file says. Other names are what Tencent's tools call them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct File {
-    #[serde(alias = "secretId")]
-    access_key_id: String,
-    #[serde(alias = "secretKey")]
-    secret_access_key: String,
-    #[serde(default, alias = "token")]
-    session_token: Option<String>,
-}
-
-fn keys(path: &Path) -> Result<Keys, S3Error> {
-    let wrong = |why: String| S3Error::CredentialsFile { path: path.to_owned(), why };
-    let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let text =
-        std::io::read_to_string(std::io::Read::take(file, LONGEST_FILE)).map_err(|error| wrong(error.to_string()))?;
-    // The parser's own words would show what is in it.
-    let file: File = serde_json::from_str(&text).map_err(|error| {
-        wrong(format!("line {}: it must be JSON with accessKeyId and secretAccessKey", error.line()))
-    })?;
-    let token = file.session_token.filter(|token| !token.is_empty());
-    Ok(Keys::new(file.access_key_id, file.secret_access_key, token, None, "panorec"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_credentials_file_is_read_and_never_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("panorec-s3.json");
-        std::fs::write(&path, r#"{"accessKeyId":"id","secretAccessKey":"secret","sessionToken":""}"#).unwrap();
-        let read = keys(&path).unwrap();
-        assert_eq!((read.access_key_id(), read.secret_access_key(), read.session_token()), ("id", "secret", None));
-        std::fs::write(&path, r#"{"secretId":"id","secretKey":"secret","token":"t"}"#).unwrap();
-        assert_eq!(keys(&path).unwrap().session_token(), Some("t"));
-        std::fs::write(&path, r#"{"accessKeyId":"AKIDSECRET","secretAccessKey":7}"#).unwrap();
-        let said = keys(&path).unwrap_err().to_string();
-        assert!(said.contains("secretAccessKey") && !said.contains("AKIDSECRET"), "{said}");
-        assert!(keys(&folder.path().join("none")).unwrap_err().to_string().contains("none"));
-    }
 }

@@ -1,13 +1,14 @@
 //! What a store's refusal means: whether to try again, and what a person has to do.
 
 use std::io;
-use std::path::PathBuf;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::egress::EgressError;
 use crate::session::request::S3Destination;
+use crate::store::keys::BadKeys;
+use crate::store::persist::Passing;
 
 /// Words of a store in an error of ours are cut to this many characters.
 const SAID: usize = 300;
@@ -35,8 +36,8 @@ pub enum S3Error {
         "no credentials were found ({said}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a credentials file"
     )]
     NoCredentials { said: String },
-    #[error("the credentials file {path} cannot be used: {why}")]
-    CredentialsFile { path: PathBuf, why: String },
+    #[error(transparent)]
+    CredentialsFile(#[from] BadKeys),
     #[error("the bucket's region is not known; name it, or the store's address")]
     NoRegion,
     #[error("the URL cannot be signed: {0}")]
@@ -59,6 +60,15 @@ pub(super) enum Fault {
     /// The multipart upload is not there: aborted, expired, or completed.
     NoSuchUpload,
     Permanent(S3Error),
+}
+
+impl Passing for Fault {
+    fn passing(self) -> Result<String, Fault> {
+        match self {
+            Fault::Transient(said) => Ok(said),
+            other => Err(other),
+        }
+    }
 }
 
 impl Fault {

@@ -230,7 +230,7 @@ impl GrowingFile for S3Growing<'_> {
             Some(upload) => self.complete_upload(upload, beginning)?,
         };
         let url = self.store.runtime.block_on(self.store.url(&self.key))?;
-        Ok(Delivered { name: self.name.clone(), size_bytes, url })
+        Ok(Delivered { name: self.name.clone(), size_bytes, url, file_id: None })
     }
 }
 

@@ -20,6 +20,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 
 use super::growing::{Expected, GrowingFile};
+use super::keys::Keys;
 use super::{Delivered, Store, StoreError, Uploads};
 use crate::egress::Resolver;
 use crate::session::request::{Link, S3Destination};
@@ -36,9 +37,19 @@ const CHECK: Duration = Duration::from_secs(15);
 /// Delivers into a bucket.
 pub struct S3Store<'a> {
     destination: Arc<S3Destination>,
+    rights: Rights,
     uploads: Box<dyn Uploads + 'a>,
     client: Client,
     runtime: tokio::runtime::Runtime,
+}
+
+/// What the keys are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rights {
+    /// Whoever named the bucket gave them.
+    Whole,
+    /// They are for uploading: a look at what is there may be refused.
+    Upload,
 }
 
 impl<'a> S3Store<'a> {
@@ -51,11 +62,36 @@ impl<'a> S3Store<'a> {
         uploads: Box<dyn Uploads + 'a>,
         resolver: &Resolver,
     ) -> Result<S3Store<'a>, S3Error> {
+        S3Store::open(destination.clone(), uploads, Rights::Whole, None, resolver)
+    }
+
+    /// With keys that are good for uploading to somebody else's bucket, whatever the destination says of keys.
+    pub(super) fn with_keys(
+        destination: S3Destination,
+        uploads: Box<dyn Uploads + 'a>,
+        keys: Keys,
+        resolver: &Resolver,
+    ) -> Result<S3Store<'a>, S3Error> {
+        S3Store::open(destination, uploads, Rights::Upload, Some(keys), resolver)
+    }
+
+    fn open(
+        destination: S3Destination,
+        uploads: Box<dyn Uploads + 'a>,
+        rights: Rights,
+        keys: Option<Keys>,
+        resolver: &Resolver,
+    ) -> Result<S3Store<'a>, S3Error> {
         // A thread of its own: parts are on their way while others are being made.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(S3Error::Runtime)?;
-        let client = runtime.block_on(client::client(destination, resolver))?;
-        Ok(S3Store { destination: Arc::new(destination.clone()), uploads, client, runtime })
+        let client = runtime.block_on(client::client(&destination, keys, resolver))?;
+        Ok(S3Store { destination: Arc::new(destination), rights, uploads, client, runtime })
+    }
+
+    /// Sends a file to a key given as a whole; its size in bytes.
+    pub(super) fn send(&self, file: &Path, key: &str, sent: &mut dyn FnMut(u64)) -> Result<u64, StoreError> {
+        self.runtime.block_on(upload::upload(self, file, key, sent))
     }
 
     /// Whether the bucket is there and these credentials may use it.
@@ -98,7 +134,7 @@ impl Store for S3Store<'_> {
             let key = self.destination.key(name);
             let size_bytes = upload::upload(self, file, &key, sent).await?;
             let url = self.url(&key).await?;
-            Ok(Delivered { name: name.to_owned(), size_bytes, url })
+            Ok(Delivered { name: name.to_owned(), size_bytes, url, file_id: None })
         })
     }
 

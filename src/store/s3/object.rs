@@ -13,7 +13,7 @@ use super::attributes::About;
 use super::fault::Fault;
 use super::parts::{Parts, lasting};
 use super::persist::persist;
-use super::{S3Error, S3Store};
+use super::{Rights, S3Error, S3Store};
 use crate::session::request::S3Destination;
 use crate::store::StoreError;
 
@@ -79,6 +79,7 @@ impl S3Store<'_> {
         Parts {
             client: self.client.clone(),
             destination: Arc::clone(&self.destination),
+            rights: self.rights,
             key: key.to_owned(),
             upload_id: upload_id.to_owned(),
         }
@@ -86,9 +87,14 @@ impl S3Store<'_> {
 
     /// Looks whether the object has come whole.
     pub(super) async fn verify(&self, key: &str, size_bytes: u64, until: Instant) -> Result<(), StoreError> {
-        match size_there(&self.client, &self.destination, key, until).await? {
-            Some(there) if there == size_bytes as i64 => Ok(()),
-            there => Err(S3Error::Differs { key: key.to_owned(), there: there.unwrap_or(0), sent: size_bytes }.into()),
+        match there(&self.client, &self.destination, self.rights, key, until).await? {
+            There::Bytes(there) if there == size_bytes as i64 => Ok(()),
+            // It has taken all of it, by its MD5.
+            There::Hidden => Ok(()),
+            there => {
+                let there = if let There::Bytes(there) = there { there } else { 0 };
+                Err(S3Error::Differs { key: key.to_owned(), there, sent: size_bytes }.into())
+            }
         }
     }
 
@@ -117,19 +123,31 @@ impl S3Store<'_> {
     }
 }
 
-/// The size of an object, if it is there.
-pub(super) async fn size_there(
+/// What is under a key.
+pub(super) enum There {
+    Bytes(i64),
+    Nothing,
+    /// The keys are not good for a look.
+    Hidden,
+}
+
+/// Looks what is under a key.
+pub(super) async fn there(
     client: &Client,
     destination: &S3Destination,
+    rights: Rights,
     key: &str,
     until: Instant,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<There, StoreError> {
     let head = async || {
         let request = client.head_object().bucket(destination.bucket.as_str()).key(key);
         match request.send().await {
-            Ok(found) => Ok(found.content_length),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
-            Err(error) => Err(Fault::of(error, destination)),
+            Ok(found) => Ok(found.content_length.map_or(There::Nothing, There::Bytes)),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(There::Nothing),
+            Err(error) => match Fault::of(error, destination) {
+                Fault::Permanent(S3Error::Denied { .. }) if rights == Rights::Upload => Ok(There::Hidden),
+                fault => Err(fault),
+            },
         }
     };
     persist(destination, until, head).await.map_err(lasting)

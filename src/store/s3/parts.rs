@@ -11,12 +11,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
-use super::S3Error;
 use super::fault::Fault;
-use super::object::size_there;
+use super::object::{There, there};
 use super::persist::persist;
+use super::{Rights, S3Error};
 use crate::session::request::S3Destination;
-use crate::store::StoreError;
+use crate::store::{StoreError, hex};
 
 /// The smallest size of a part, in bytes: what all stores take (R2 and MinIO from 5 MiB on) and few requests.
 pub(super) const PART: u64 = 8 << 20;
@@ -31,6 +31,7 @@ pub(super) const AT_ONCE: usize = 2;
 pub(super) struct Parts {
     pub client: Client,
     pub destination: Arc<S3Destination>,
+    pub rights: Rights,
     pub key: String,
     pub upload_id: String,
 }
@@ -120,10 +121,10 @@ impl Parts {
             Ok(_) => Ok(()),
             // An answer was lost on the way, and the same was asked again.
             Err(Fault::NoSuchUpload) => {
-                let there = size_there(&self.client, &self.destination, &self.key, until).await;
-                match there.map_err(Failed::Read)? == Some(size_bytes as i64) {
-                    true => Ok(()),
-                    false => Err(Failed::Upload(Fault::NoSuchUpload)),
+                let there = there(&self.client, &self.destination, self.rights, &self.key, until).await;
+                match there.map_err(Failed::Read)? {
+                    There::Bytes(there) if there == size_bytes as i64 => Ok(()),
+                    _ => Err(Failed::Upload(Fault::NoSuchUpload)),
                 }
             }
             Err(fault) => Err(Failed::Upload(fault)),
@@ -146,8 +147,4 @@ impl From<Failed> for StoreError {
             Failed::Read(error) => error,
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
