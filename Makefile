@@ -25,7 +25,8 @@ test: setup ## all set-up, then every test
 
 test-style: ## formatting and clippy
 	@cargo fmt --check
-	@cargo clippy --locked --all-targets --test api --test cluster --test media --test pod --test store -- -D warnings
+	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --test api --test cluster --test media --test pod --test store -- -D warnings
 
 test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked

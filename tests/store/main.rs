@@ -97,7 +97,7 @@ impl Place {
     }
 }
 
-fn deliver(destination: &S3Destination, uploads: &Remembered, file: &PathBuf) -> Result<Delivered, StoreError> {
+fn deliver(destination: &S3Destination, uploads: &Remembered, file: &Path) -> Result<Delivered, StoreError> {
     let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
     S3Store::new(destination, Box::new(uploads), &Resolver::default())?.deliver(file, name, &mut |_| ())
 }
@@ -117,7 +117,7 @@ fn every_file_arrives_bit_for_bit_also_where_only_the_plainest_requests_are_take
         let file = place.file(name, bytes);
         let mut told = Vec::new();
         let delivered = S3Store::new(&destination, Box::new(Remembered::default()), &Resolver::default())
-            .and_then(|store| Ok(store.deliver(&file, name, &mut |sent| told.push(sent))))
+            .map(|store| store.deliver(&file, name, &mut |sent| told.push(sent)))
             .expect("a store")
             .unwrap_or_else(|error| panic!("{name}: {error}; {:#?}", proxy.seen().last()));
         assert_eq!(delivered.size_bytes, bytes as u64);

@@ -27,6 +27,7 @@ impl Server {
     }
 
     /// One at this address.
+    #[allow(dead_code)] // each test binary uses its share
     pub fn on(host: &str) -> Server {
         Server::begin(host, &[])
     }

@@ -241,14 +241,11 @@ fn recordings_go_to_cos_from_the_command_line() {
     refused_before(&panorec, &pages.url("clock.html"), &[], &in_bucket, place.0.path());
 }
 
+/// Runs panorec with these arguments: its exit code, and what it said.
+type Panorec<'p> = dyn Fn(&[&str]) -> (Option<i32>, String) + 'p;
+
 /// What the store refuses is not recorded.
-fn refused_before(
-    panorec: &dyn Fn(&[&str]) -> (Option<i32>, String),
-    page: &str,
-    signature: &[&str],
-    in_bucket: &[&str],
-    folder: &Path,
-) {
+fn refused_before(panorec: &Panorec<'_>, page: &str, signature: &[&str], in_bucket: &[&str], folder: &Path) {
     let session = folder.join("refused");
     let target = format!("s3://{BUCKET}/2026/refused.mp4");
     let line = ["record", page, "-o", &target, "--session", session.to_str().expect("a path")];

@@ -31,6 +31,7 @@ fn session(stand: &Stand, format: Format) -> PathBuf {
         destination: Destination::Vod(Box::new(stand.destination())),
         name: "lesson 1".parse().expect("a name"),
         segment_seconds: SegmentDuration::new(2).expect("a length"),
+        live_playlist: false,
         key: None,
         thumbnail: true,
         contact_sheet: false,

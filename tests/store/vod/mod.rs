@@ -9,7 +9,9 @@ mod store;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use panorec::egress::Resolver;
 use panorec::session::request::VodDestination;
 use panorec::store::{Delivered, Media, Store, StoreError, Uploads, VodStore};
 use serde_json::json;
@@ -110,7 +112,7 @@ impl Stand {
     ) -> Result<Delivered, StoreError> {
         let names = |files: &[PathBuf]| files.iter().map(|file| name_of(file)).collect();
         let media = Media { files: names(files), pictures: names(pictures), duration_us: (SECONDS * 1e6) as i64 };
-        let store = VodStore::new(destination, journal, media)?;
+        let store = VodStore::new(destination, Rc::new(journal), media, &Resolver::default())?;
         let mut last = None;
         for file in pictures.iter().chain(files.iter().rev()) {
             let mut told = Vec::new();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use panorec::egress::Resolver;
 use panorec::session::request::VodDestination;
 use panorec::store::{StoreError, VodError, VodStore};
 use serde_json::json;
@@ -197,10 +198,10 @@ fn what_does_not_pass_is_told_and_nothing_is_kept_from_a_next_try() {
     let said = error.to_string();
     assert!(said.starts_with("VOD does not take these credentials (AuthFailure.SignatureFailure"), "{said}");
     assert!(said.ends_with("; mend them and publish again"), "{said}");
-    let refused = VodStore::check(&good, "a.mp4").expect_err("refused");
+    let refused = VodStore::check(&good, "a.mp4", &Resolver::default()).expect_err("refused");
     assert!(matches!(refused, VodError::Credentials { .. }), "{refused}");
     stand.place.vod_credentials(SECRET_KEY);
-    VodStore::check(&good, "a.mp4").expect("it is taken");
+    VodStore::check(&good, "a.mp4", &Resolver::default()).expect("it is taken");
     let error = error_of(&VodDestination { sub_app_id: Some(1), ..good.clone() }, &stand);
     assert!(matches!(error, StoreError::Vod(VodError::Refused { .. })), "{error}");
     assert_eq!(stand.vod.world().media.len(), 0);
