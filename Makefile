@@ -40,7 +40,7 @@ test-pod: setup ## a recorder pod's containers as processes, killed and restarte
 test-store: setup ## delivery to a real object store, with what happens on the way (ONLY=name)
 	@scripts/setup store
 	@PANOREC_TEST_STORE=$$(tests/store/versitygw/build) && export PANOREC_TEST_STORE && \
-	  cargo test --locked --release --test store -- --test-threads=2 --show-output $(ONLY)
+	  cargo test --locked --release --test store -- --test-threads=3 --show-output $(ONLY)
 
 test-cluster: setup ## recordings on a real Kubernetes node, or on the cluster of KUBECONFIG with PANOREC_TEST_IMAGE
 	@tests/cluster/run $(ONLY)

@@ -145,9 +145,10 @@ impl Watched {
         files
     }
 
-    /// result.json.
+    /// result.json; written after the last event, which the status follows.
     pub fn result(&self) -> Value {
-        let text = std::fs::read_to_string(self.session().join("publisher/result.json")).expect("a result");
+        let path = self.session().join("publisher/result.json");
+        let text = wait("a result", Duration::from_secs(10), || std::fs::read_to_string(&path).ok());
         serde_json::from_str(&text).expect("JSON")
     }
 
