@@ -124,3 +124,10 @@ pub enum StoreError {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Words of a store in an error of ours are cut to this many characters.
+const SAID: usize = 300;
+
+fn shortened(text: &str) -> String {
+    text.chars().take(SAID).collect()
+}

@@ -9,9 +9,7 @@ use crate::egress::EgressError;
 use crate::session::request::S3Destination;
 use crate::store::keys::BadKeys;
 use crate::store::persist::Passing;
-
-/// Words of a store in an error of ours are cut to this many characters.
-const SAID: usize = 300;
+use crate::store::shortened;
 
 /// Why nothing more can be done without somebody's help.
 #[derive(Debug, thiserror::Error)]
@@ -133,10 +131,6 @@ fn egress<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Egress
 fn told(error: &(dyn std::error::Error + 'static)) -> String {
     let all = std::iter::successors(Some(error), |error| error.source());
     shortened(&all.map(ToString::to_string).collect::<Vec<_>>().join(": "))
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(SAID).collect()
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use serde::Deserialize;
 use url::Url;
 
 use super::api::Action;
-use super::fault::{Fault, VodError, shortened};
+use super::fault::{Fault, VodError};
 use super::tc3::Signed;
 use crate::egress::Resolver;
 use crate::session::request::VodDestination;
 use crate::store::keys::Keys;
 use crate::store::persist::{Unmet, persist};
+use crate::store::shortened;
 
 const SERVICE: &str = "vod";
 const VERSION: &str = "2018-07-17";

@@ -6,9 +6,7 @@ use std::io;
 use super::api::{Action, CommitUpload};
 use crate::store::keys::BadKeys;
 use crate::store::persist::Passing;
-
-/// Words of VOD in an error of ours are cut to this many characters.
-const SAID: usize = 300;
+use crate::store::shortened;
 
 /// Why nothing more can be done without somebody's help.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +96,6 @@ impl From<VodError> for Fault {
     fn from(error: VodError) -> Fault {
         Fault::Permanent(error)
     }
-}
-
-pub(super) fn shortened(text: &str) -> String {
-    text.chars().take(SAID).collect()
 }
 
 #[cfg(test)]
