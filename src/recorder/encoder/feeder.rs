@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -241,20 +242,32 @@ struct Loop {
 impl Loop {
     fn run(mut self, ordered: &Receiver<Order>) {
         loop {
-            match ordered.recv_timeout(IDLE) {
-                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(order) => self.follow(order),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if let Err(error) = self.commit(now_us()) {
-                self.encoder = None;
-                (self.tell)(FeederEvent::EncoderFailed(error));
+            let first = match ordered.recv_timeout(IDLE) {
+                Err(RecvTimeoutError::Disconnected) => return,
+                first => first.ok(),
+            };
+            let now = now_us();
+            if self.turn(first.into_iter().chain(ordered.try_iter()), now).is_break() {
+                return;
             }
             self.report();
         }
     }
 
-    fn follow(&mut self, order: Order) {
+    /// Follows all that was ordered until now before anything is committed: behind a slow encoder a cut
+    /// waits with the pictures, and what comes after it must not go in meanwhile.
+    fn turn(&mut self, orders: impl Iterator<Item = Order>, now: i64) -> ControlFlow<()> {
+        for order in orders {
+            self.follow(order)?;
+        }
+        if let Err(error) = self.commit(now) {
+            self.encoder = None;
+            (self.tell)(FeederEvent::EncoderFailed(error));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn follow(&mut self, order: Order) -> ControlFlow<()> {
         match order {
             Order::Attach(attachment) => {
                 let Attachment { writer, sent, base_us } = *attachment;
@@ -279,8 +292,9 @@ impl Loop {
                 self.shared.coming.fetch_sub(1, Ordering::Relaxed);
                 self.feed.push_frame(frame);
             }
-            Order::End => {}
+            Order::End => return ControlFlow::Break(()),
         }
+        ControlFlow::Continue(())
     }
 
     fn commit(&mut self, now: i64) -> io::Result<()> {
