@@ -94,6 +94,7 @@ impl Plan {
                 key,
                 thumbnail: args.thumbnail,
                 contact_sheet: args.contact_sheet,
+                intermediate: None,
                 callback: None,
                 remove_session,
             },

@@ -116,6 +116,7 @@ fn make(
             hls_key_text: asked.hls_key.as_deref(),
             s3: asked.s3_secret.as_deref(),
             vod: asked.vod_secret.as_deref(),
+            intermediate: asked.intermediate_secret.as_deref(),
             callback: asked.callback_secret.as_deref(),
         },
         kind,

@@ -1,4 +1,5 @@
-//! The containers of a recorder pod: the folder, the recorder, the publisher, and what awaits them.
+//! The containers of a recorder pod: the folder, what is put back into it, the recorder, the publisher, and what
+//! awaits them.
 //! Called by cli; each runs in a process of its own and sees of the session what its mounts show.
 //! Never: knows the Kubernetes API, or keeps state outside the session folder.
 
@@ -9,6 +10,7 @@ pub(crate) mod init;
 mod link;
 mod publisher;
 mod recorder;
+mod restore;
 mod terminate;
 
 use clap::Subcommand;
@@ -19,6 +21,7 @@ pub use await_result::AwaitArgs;
 pub use folder::FolderArgs;
 pub use publisher::PublisherArgs;
 pub use recorder::RecorderArgs;
+pub use restore::RestoreArgs;
 
 use crate::complaint::Complaint;
 use crate::session::exit::ExitCode;
@@ -30,6 +33,9 @@ pub enum PodCommand {
     /// Make the folders of a session in a claim
     #[command(hide = true)]
     Folder(FolderArgs),
+    /// Put back in a pod what a recording has in its bucket
+    #[command(hide = true)]
+    Restore(Box<RestoreArgs>),
     /// Record in a pod: the container that has Chrome, and nothing else
     Recorder(Box<RecorderArgs>),
     /// Publish in a pod: finish and deliver what the recorder leaves, and answer the operator
@@ -52,6 +58,7 @@ pub(crate) async fn run(command: PodCommand) -> Result<ExitCode, Complaint> {
     let work = async {
         let ended = match command {
             PodCommand::Folder(args) => folder::folder(&args),
+            PodCommand::Restore(args) => restore::restore(*args).await,
             PodCommand::Recorder(args) => recorder::recorder(*args).await,
             PodCommand::Publisher(args) => publisher::publisher(*args).await,
             PodCommand::Await(args) => await_result::await_result(args).await,

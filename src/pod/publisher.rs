@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
@@ -15,6 +15,7 @@ use super::terminate::Terminate;
 use crate::complaint::Complaint;
 use crate::egress::{EgressPolicy, Resolver};
 use crate::publisher::callback::Tries;
+use crate::publisher::intermediate::Mirror;
 use crate::publisher::{Followed, Live, MadeFrom, Publication, PublishError};
 use crate::session::event::PublisherEvent;
 use crate::session::exit::ExitCode;
@@ -26,6 +27,10 @@ use crate::session::status::{Items, Report};
 
 /// A recorder that is told to stop has this long to come back and do it.
 const RECORDER_GONE: Duration = Duration::from_secs(30);
+/// What is not in the bucket yet has this long to come there.
+const COPYING: Duration = Duration::from_secs(10);
+/// Tens of thousands of pieces have this long to go.
+const REMOVING: Duration = Duration::from_secs(1_800);
 /// What the endpoint is doing has this long to end.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -82,7 +87,8 @@ pub(super) async fn publisher(args: PublisherArgs) -> Result<ExitCode, Complaint
     let served = tokio::spawn(endpoint.serve());
 
     let resolver = Resolver::new(args.egress);
-    let duty = Duty { session, run, delivery: args.delivery, republish: args.republish, link, resolver };
+    let mirror = OnceLock::new();
+    let duty = Duty { session, run, delivery: args.delivery, republish: args.republish, link, resolver, mirror };
     let code = tokio::select! {
         done = duty.fulfil() => {
             match done {
@@ -95,7 +101,10 @@ pub(super) async fn publisher(args: PublisherArgs) -> Result<ExitCode, Complaint
             ExitCode::Done
         }
         // A next publisher goes on from the journal; FFmpeg ends with this process.
-        () = terminate.asked() => ExitCode::Interrupted,
+        () = terminate.asked() => {
+            duty.keep(Keep::Everything).await;
+            ExitCode::Interrupted
+        }
     };
     ending.cancel();
     if timeout(DRAIN, served).await.is_err() {
@@ -136,6 +145,16 @@ struct Duty {
     republish: Option<String>,
     link: Link,
     resolver: Resolver,
+    /// Copies the session into its bucket, where it has one.
+    mirror: OnceLock<Arc<Mirror>>,
+}
+
+/// What is to be in the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Everything,
+    /// Everything but the media: they were delivered.
+    NoMedia,
 }
 
 impl Duty {
@@ -150,6 +169,12 @@ impl Duty {
         let before = self.publication().folded()?.published;
         let delivered = before.videos.is_some() && before.failure.is_none() && self.republish.is_none();
         self.run.append(PublisherEvent::RunStarted { run: self.run.number() })?;
+        self.begin_copying();
+        if self.republish.is_some() && self.media_are_gone()? {
+            let text = "it cannot be published again: its media were removed from the bucket once they were delivered";
+            self.run.append(PublisherEvent::Warning { text: text.to_owned() })?;
+            return self.conclude().await;
+        }
         let live = match delivered || self.republish.is_some() {
             true => None,
             false => Live::start(&self.session, &self.run, &self.delivery, &self.resolver),
@@ -157,14 +182,54 @@ impl Duty {
         if self.republish.is_none() {
             self.recording_over(live.as_ref().map(Live::followed)).await?;
         }
+        // Both times also to learn whether another pod has this one's place.
+        self.keep(Keep::Everything).await;
         if !delivered {
             self.publish(live).await?;
+            self.keep(Keep::Everything).await;
         }
         self.publication().call_back(Tries::GoOn).await?;
         self.run.append(PublisherEvent::Finished)?;
+        self.conclude().await
+    }
+
+    /// Writes the result, last of all: with it the pod ends.
+    async fn conclude(&self) -> Result<(), Complaint> {
+        let delivered = self.publication().folded()?.published.failure.is_none();
+        let stays = self.delivery.intermediate.as_ref().is_some_and(|intermediate| intermediate.keep);
+        self.keep(if delivered && !stays { Keep::NoMedia } else { Keep::Everything }).await;
         let mut report = self.report()?;
         report.republish.clone_from(&self.republish);
-        Ok(self.session.write_result(&report)?)
+        self.session.write_result(&report)?;
+        self.keep(Keep::Everything).await;
+        Ok(())
+    }
+
+    fn begin_copying(&self) {
+        let Some(intermediate) = &self.delivery.intermediate else { return };
+        match Mirror::start(&self.session, &self.run, intermediate, &self.resolver) {
+            Ok(mirror) => drop(self.mirror.set(Arc::new(mirror))),
+            Err(error) => tracing::error!(%error, "the recording is not kept in the bucket"),
+        }
+    }
+
+    /// Waits until the bucket has what it should, for as long as that may take.
+    async fn keep(&self, what: Keep) {
+        let Some(mirror) = self.mirror.get().map(Arc::clone) else { return };
+        let copied = tokio::task::spawn_blocking(move || match what {
+            Keep::Everything => mirror.flush(COPYING),
+            Keep::NoMedia => mirror.flush_and_remove(REMOVING),
+        });
+        if !copied.await.unwrap_or(false) {
+            tracing::warn!(?what, "the bucket does not have what it should");
+        }
+    }
+
+    /// Whether the journal tells of media that are no longer there.
+    fn media_are_gone(&self) -> Result<bool, Complaint> {
+        let folded = self.session.folded()?;
+        let first = folded.parts().next().map(|part| self.session.open_part(part.name));
+        Ok(matches!(first, Some(Err(error)) if error.is_not_found()))
     }
 
     /// Waits until the recorder has said that it is over; or until a stop was said, and no

@@ -7,6 +7,7 @@ mod callback_secret;
 pub mod error;
 mod ffmpeg;
 pub mod finish;
+pub mod intermediate;
 mod live;
 pub mod measure;
 pub mod package;

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::destination;
 use super::installation::Installation;
-use super::spec::{self, EncryptionSpec, IntermediateType, OutputSpec, RecordingSpec};
+use super::spec::{self, EncryptionSpec, OutputSpec, RecordingSpec};
 use crate::session::name::TaskId;
 use crate::session::request::{Callback, Delivery, FileName, Format, HlsKey, PageUrl, PictureSize, PlainText, Request};
 
@@ -52,6 +52,8 @@ pub struct Asked {
     pub s3_secret: Option<String>,
     /// The Secret to mount for [`super::VOD_FILE`], for the publisher.
     pub vod_secret: Option<String>,
+    /// The Secret to mount for [`super::INTERMEDIATE_FILE`], for the publisher.
+    pub intermediate_secret: Option<String>,
     /// The Secret to mount for [`CALLBACK_FILE`], for the publisher.
     pub callback_secret: Option<String>,
     /// What a person should know: sentences.
@@ -78,15 +80,14 @@ pub(super) fn reject<E: ToString>(field: &'static str) -> impl Fn(E) -> Rejectio
 /// # Errors
 /// The first field that cannot be followed.
 pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, installation: &Installation) -> Result<Asked, Rejection> {
-    if spec.intermediate.kind == IntermediateType::Bucket {
-        return Err(reject("spec.intermediate.type")("Bucket is not part of this version; use Volume"));
-    }
     let mut notes = Vec::new();
     let request = request(spec, &mut notes)?;
     let output = &spec.output;
     check_directory(&output.directory).map_err(reject("spec.output.directory"))?;
     let callback = spec.callback.as_ref().map(callback).transpose()?;
     let chosen = destination::choose(output, origin, installation)?;
+    let kept = destination::intermediate(&spec.intermediate, &chosen.destination, origin, installation)?;
+    let (intermediate, intermediate_secret) = kept.unzip();
     let delivery = Delivery {
         task_id: origin.name.parse::<TaskId>().map_err(reject("metadata.name"))?,
         format: output.format,
@@ -97,6 +98,7 @@ pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, installation: &Installation
         key: output.encryption.as_ref().map(hls_key).transpose()?,
         thumbnail: false,
         contact_sheet: false,
+        intermediate,
         callback,
         remove_session: false,
     };
@@ -109,6 +111,7 @@ pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, installation: &Installation
         hls_key_secret: encryption.and_then(|encryption| Some(encryption.key_secret_ref.as_ref()?.name.clone())),
         s3_secret: chosen.s3_secret,
         vod_secret: chosen.vod_secret,
+        intermediate_secret: intermediate_secret.flatten(),
         callback_secret: spec.callback.as_ref().and_then(|callback| Some(callback.secret_ref.as_ref()?.name.clone())),
         notes,
     })

@@ -7,14 +7,18 @@ use url::{Host, Url};
 
 use super::convert::{Origin, Rejection, reject, web_url};
 use super::installation::{Installation, OwnCredentials, OwnStore};
-use super::spec::{AddressingSpec, DestinationSpec, OutputSpec, S3Spec, SignatureSpec};
+use super::spec::{self, AddressingSpec, DestinationSpec, IntermediateType, OutputSpec, S3Spec, SignatureSpec};
 use super::vod;
 use crate::session::request::{
-    Addressing, BucketName, Credentials, Destination, KeyPrefix, Link, RegionName, S3Destination, Signature,
+    Addressing, BucketName, Credentials, Destination, Intermediate, KeyPrefix, Link, Metadata, RegionName,
+    S3Destination, Signature, Tags,
 };
 
 /// The credentials of a store, where the pod has them: a key of a Secret.
 pub const S3_FILE: &str = "/run/secrets/panorec/s3/panorec-s3.json";
+
+/// The credentials of the bucket that a recording is kept in meanwhile, where the pod has them, if they are others.
+pub const INTERMEDIATE_FILE: &str = "/run/secrets/panorec/intermediate/panorec-s3.json";
 
 /// A destination, and the Secret that the publisher needs for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +105,56 @@ fn choose_s3(spec: &S3Spec, prefix: KeyPrefix, own: Option<&OwnStore>) -> Result
     Ok(Chosen { destination: Destination::S3(Box::new(destination)), s3_secret, vod_secret: None })
 }
 
+/// Where the recording is kept meanwhile, if that is a bucket, and the Secret to mount for [`INTERMEDIATE_FILE`].
+pub(super) fn intermediate(
+    spec: &spec::Intermediate,
+    destination: &Destination,
+    origin: Origin<'_>,
+    installation: &Installation,
+) -> Result<Option<(Intermediate, Option<String>)>, Rejection> {
+    if spec.kind == IntermediateType::Volume {
+        return Ok(None);
+    }
+    if *destination == Destination::Session {
+        return Err(reject("spec.intermediate.type")(
+            "without a volume the video cannot stay on it: name a bucket or VOD as spec.output.destination",
+        ));
+    }
+    let prefix: KeyPrefix = format!("raw/{}", own_folder(origin)).parse().map_err(reject("spec.intermediate"))?;
+    let (place, secret) = match (&spec.s3, destination) {
+        (Some(s3), _) => {
+            let beneath = |rejection: Rejection| {
+                let name = rejection.field.rsplit('.').next().unwrap_or_default();
+                reject("spec.intermediate.s3")(format!("{name}: {}", rejection.why))
+            };
+            let chosen = choose_s3(s3, prefix, installation.store.as_ref()).map_err(beneath)?;
+            let Destination::S3(mut place) = chosen.destination else {
+                return Err(reject("spec.intermediate.s3")("it is no bucket"));
+            };
+            if chosen.s3_secret.is_some() {
+                place.credentials = Credentials::File { path: PathBuf::from(INTERMEDIATE_FILE) };
+            }
+            (place, chosen.s3_secret)
+        }
+        // What the destination says of its files is not said of pieces that go soon.
+        (None, Destination::S3(place)) => {
+            let place = S3Destination {
+                prefix,
+                link: Link::default(),
+                storage_class: None,
+                metadata: Metadata::default(),
+                tags: Tags::default(),
+                ..(**place).clone()
+            };
+            (Box::new(place), None)
+        }
+        (None, _) => {
+            return Err(reject("spec.intermediate.s3")("name the bucket of the pieces: the destination is none"));
+        }
+    };
+    Ok(Some((Intermediate { place, keep: spec.keep }, secret)))
+}
+
 /// Whether a region is one of AWS, whose names have a direction and a number, as in eu-west-1.
 fn is_of_aws(region: &str) -> bool {
     let mut parts = region.rsplit('-');
@@ -173,9 +227,14 @@ fn prefix(output: &OutputSpec, origin: Origin<'_>) -> Result<KeyPrefix, Rejectio
     if !given.is_empty() {
         return given.parse().map_err(reject(field));
     }
+    own_folder(origin).parse().map_err(reject(field))
+}
+
+/// A folder that no other Recording has.
+fn own_folder(origin: Origin<'_>) -> String {
     if uuid::Uuid::try_parse(origin.name).is_ok() {
-        return origin.name.parse().map_err(reject(field));
+        return origin.name.to_owned();
     }
     let digits: String = origin.uid.chars().filter(char::is_ascii_hexdigit).take(8).collect();
-    format!("{}/{}-{digits}", origin.namespace, origin.name).parse().map_err(reject(field))
+    format!("{}/{}-{digits}", origin.namespace, origin.name)
 }

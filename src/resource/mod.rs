@@ -13,7 +13,7 @@ mod vod;
 
 pub use convert::{Asked, CALLBACK_FILE, HLS_KEY_FILE, LOGIN_FILE, Origin, Rejection, ask};
 pub use definition::{definition, yaml};
-pub use destination::S3_FILE;
+pub use destination::{INTERMEDIATE_FILE, S3_FILE};
 pub use installation::{BucketPattern, Installation, OwnCredentials, OwnStore};
 pub use spec::{Recording, RecordingSpec};
 pub use status::{RecorderStatus, RecordingStatus, duration_text, page_host};

@@ -17,7 +17,7 @@ use std::rc::Rc;
 pub use folder::FolderStore;
 pub use growing::{Beginning, Expected, GrowingFile};
 pub use keys::BadKeys;
-pub use s3::{S3Error, S3Store};
+pub use s3::{Listed, Notes, S3Error, S3Store, Small};
 pub use vod::{Media, VodError, VodStore};
 
 /// A place that finished files are brought to.

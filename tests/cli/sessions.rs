@@ -24,6 +24,7 @@ fn session(place: &Place) -> SessionDir {
         key: None,
         thumbnail: false,
         contact_sheet: false,
+        intermediate: None,
         callback: None,
         remove_session: false,
     };

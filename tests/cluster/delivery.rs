@@ -1,8 +1,10 @@
 //! Delivery to an object store from the cluster, and what of it is refused.
 
 use std::collections::HashMap;
+use std::thread::sleep;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::basics::{condition, pages};
@@ -116,5 +118,57 @@ fn the_installations_store_is_for_its_buckets_and_private_addresses_are_refused(
     let (_, finished) = hidden.phase("finished", 90);
     let said = finished["status"]["result"]["errorMessage"].as_str().unwrap_or_default();
     checks.that("a private store is refused", said.contains("may not be reached") && said.contains("private"), said);
+    checks.done();
+}
+
+#[test]
+fn a_recording_kept_in_a_bucket_outlives_its_pod_and_its_disk() {
+    let mut checks = Checks::default();
+    let (server, store) = (pages(), Store::on(&pages_host()));
+    let space = Space::new("kept");
+    credentials(&space, "mine");
+    let _operator = Operator::start(&space, &[]);
+    let spec = json!({
+        "intermediate": { "type": "Bucket" },
+        "output": { "name": "clip", "destination": { "s3": {
+            "bucket": BUCKET, "endpoint": store.url(), "credentialsSecretRef": { "name": "mine" },
+        } } },
+    });
+    let recording = space.record("lesson", &server.url("clock.html"), spec);
+    recording.phase("recording", 60);
+    sleep(Duration::from_secs(9));
+    let name = recording.pods().remove(0)["metadata"]["name"].as_str().expect("a name").to_owned();
+    let torn = Timestamp::now();
+    space.kubectl(&["delete", "pod", &name, "--grace-period=0", "--force"]);
+    let again = recording.now("a second run that records", 180, |object| {
+        object["status"]["recorder"]["runs"] == 2 && object["status"]["gaps"]["count"] == 1
+    });
+    sleep(Duration::from_secs(4));
+    recording.tell(json!({ "state": "Stopped", "revision": 1 }));
+    let (_, finished) = recording.phase("finished", 90);
+    let status = &finished["status"];
+    checks.that("nothing on the volume", !recording.session().exists(), recording.session().display());
+    let gap = &status["gaps"]["items"][0];
+    let (missing, at) = (gap["lostSeconds"].as_f64().unwrap_or(1e9), gap["atSeconds"].as_f64().unwrap_or(0.0));
+    let time = |name: &str| -> Timestamp { status[name].as_str().expect(name).parse().expect("a time") };
+    let until_torn = torn.duration_since(time("startTime")).as_secs_f64();
+    println!("    the page was away for {missing:.1} s, {:.2} s of them were recorded and lost", until_torn - at);
+    checks.that("at most 6 s lost", until_torn - at <= 6.0, until_torn - at);
+    checks.that("the gap's cause", gap["cause"] == "recorderDied", &again["status"]["gaps"]);
+    let uid: String = finished["metadata"]["uid"].as_str().unwrap_or_default().chars().take(8).collect();
+    let report = measured(&store, &format!("{}/lesson-{uid}/clip.mp4", space.name));
+    let took = time("stopTime").duration_since(time("startTime")).as_secs_f64();
+    checks.near(
+        "video and gap make the whole, in s",
+        &json!(report["duration_s"]["container"].as_f64().unwrap_or(0.0) + missing),
+        took,
+        0.3,
+    );
+    checks.that("no hole in the sound", report["audio"]["packet_gaps"] == json!([]), &report["audio"]);
+    let raw = store.boto(&format!(
+        "[o['Key'] for o in s3.list_objects_v2(Bucket='{BUCKET}', Prefix='raw/{}/lesson-{uid}/').get('Contents', [])]",
+        space.name
+    ));
+    checks.that("the pieces are gone", !raw.contains(".webm") && raw.contains("result.json"), &raw);
     checks.done();
 }

@@ -125,10 +125,9 @@ impl Pod<'_> {
     pub fn publisher(&self) -> Container {
         let hash: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
         let mut command = self.command("publisher");
-        command.env("PANOREC_DELIVERY", self.delivery.to_string());
+        self.deliver(&mut command);
         command.env("PANOREC_LISTEN", format!("127.0.0.1:{}", self.port));
         command.env("PANOREC_TOKEN_SHA256", hash).env("PANOREC_GENERATION", "3");
-        command.env("PANOREC_EGRESS", r#"{"public":{"allow":["127.0.0.1"]}}"#);
         let mut publisher = self.start(command);
         let until = Instant::now() + DEADLINE;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -137,6 +136,18 @@ impl Pod<'_> {
             std::thread::sleep(Duration::from_millis(20));
         }
         publisher
+    }
+
+    /// Puts back what the bucket has.
+    pub fn restore(&self) -> Container {
+        let mut command = self.command("restore");
+        self.deliver(&mut command);
+        self.start(command)
+    }
+
+    fn deliver(&self, command: &mut Command) {
+        command.env("PANOREC_DELIVERY", self.delivery.to_string());
+        command.env("PANOREC_EGRESS", r#"{"public":{"allow":["127.0.0.1"]}}"#);
     }
 
     pub fn awaiting(&self) -> Container {

@@ -40,6 +40,7 @@ impl World {
             key: None,
             thumbnail: true,
             contact_sheet: false,
+            intermediate: None,
             callback: None,
             remove_session: false,
         };

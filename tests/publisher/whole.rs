@@ -50,6 +50,7 @@ impl World {
             key: None,
             thumbnail: false,
             contact_sheet: false,
+            intermediate: None,
             callback: None,
             remove_session: false,
         };

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use panorec::resource::{
-    Asked, HLS_KEY_FILE, Installation, LOGIN_FILE, Origin, OwnCredentials, OwnStore, RecordingSpec, Rejection, S3_FILE,
-    ask,
+    Asked, HLS_KEY_FILE, INTERMEDIATE_FILE, Installation, LOGIN_FILE, Origin, OwnCredentials, OwnStore, RecordingSpec,
+    Rejection, S3_FILE, ask,
 };
 use panorec::session::intent::Intent;
 use panorec::session::request::{Codec, Credentials, Destination, Format, PageUrl, Request};
@@ -96,7 +96,7 @@ fn what_cannot_be_followed_is_named() {
         ("page.userAgent", json!("two\nlines"), "spec.page.userAgent", "one line"),
         ("page.title", json!("two\nlines"), "spec.page.title", "one line"),
         ("callback.url", json!("https://[school]/"), "spec.callback.url", "cannot be read"),
-        ("intermediate.type", json!("Bucket"), "spec.intermediate.type", "use Volume"),
+        ("intermediate.type", json!("Bucket"), "spec.intermediate.type", "name a bucket or VOD"),
         ("output.destination.s3.bucket", json!("b"), "spec.output.destination.s3.bucket", "not a bucket's name"),
         (
             "output.destination.s3.bucket",
@@ -204,6 +204,34 @@ fn each_recording_has_a_folder_of_its_own_in_the_bucket() {
     let uuid = "7a03c1f0-4a5e-4c1f-9b60-2f1f2f5d3c11";
     assert_eq!(key(uuid, ""), format!("{uuid}/1.mp4"));
     assert_eq!(key("lesson", "2026/maths/"), "2026/maths/1.mp4");
+}
+
+#[test]
+fn a_recording_may_be_kept_in_a_bucket() {
+    let to = json!({ "bucket": "lessons", "publicDomain": "cdn.school.example", "tags": { "class": "7" } });
+    let kept = |intermediate: Value, destination: (&str, Value)| {
+        let spec = spec(&[("intermediate", intermediate), (destination.0, destination.1)]);
+        ask_of(&recording(spec).spec, "lesson", &own_store())
+    };
+    let to = || ("output.destination.s3", to.clone());
+    let asked = kept(json!({ "type": "Bucket" }), to()).unwrap();
+    let intermediate = asked.delivery.intermediate.unwrap();
+    assert_eq!(intermediate.place.key("a"), "raw/school/lesson-3fa85f64/a");
+    assert!(intermediate.place.tags.is_empty() && !intermediate.keep);
+    assert_eq!((asked.intermediate_secret, asked.s3_secret.as_deref()), (None, Some("store")));
+    let own = json!({ "bucket": "raw-lessons", "region": "eu-west-1", "credentialsSecretRef": { "name": "raw" } });
+    let asked = kept(json!({ "type": "Bucket", "s3": own, "keep": true }), to()).unwrap();
+    let intermediate = asked.delivery.intermediate.unwrap();
+    assert_eq!(asked.intermediate_secret.as_deref(), Some("raw"));
+    assert_eq!(intermediate.place.credentials, Credentials::File { path: INTERMEDIATE_FILE.into() });
+    assert!(intermediate.keep);
+    // Those of the installation are not for any bucket here either.
+    let rejection = kept(json!({ "type": "Bucket", "s3": { "bucket": "other" } }), to()).unwrap_err();
+    assert_eq!(rejection.field, "spec.intermediate.s3");
+    assert!(rejection.why.contains("does not allow its credentials for the bucket other"), "{rejection}");
+    let vod = ("output.destination.vod", json!({ "credentialsSecretRef": { "name": "media" } }));
+    let rejection = kept(json!({ "type": "Bucket" }), vod).unwrap_err();
+    assert!(rejection.why.contains("name the bucket of the pieces"), "{rejection}");
 }
 
 #[test]

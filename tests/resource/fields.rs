@@ -82,6 +82,10 @@ pub fn refused() -> Vec<Wrong> {
     ] {
         add(path, json!("Other"), &["Unsupported value: \"Other\""]);
     }
+    for (field, value) in [("s3", json!({ "bucket": "b" })), ("keep", json!(true))] {
+        let path = ["intermediate.", field].concat().leak();
+        add(path, value, &["spec.intermediate", "are for the type Bucket"]);
+    }
     add("intent.at", json!("yesterday"), &["spec.intent.at", "date-time"]);
     add("page.userAgent", text(1025), &["spec.page.userAgent", "1024"]);
     add("page.title", text(1025), &["spec.page.title", "1024"]);

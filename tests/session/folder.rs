@@ -33,6 +33,7 @@ pub fn delivery() -> Delivery {
         key: None,
         thumbnail: false,
         contact_sheet: false,
+        intermediate: None,
         callback: None,
         remove_session: true,
     }

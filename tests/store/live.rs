@@ -97,7 +97,7 @@ impl Recorder {
 /// A session whose publisher sends to a bucket, and whoever is told of its end.
 pub struct World {
     pub claim: Claim,
-    place: Place,
+    pub place: Place,
 }
 
 impl World {
@@ -107,7 +107,12 @@ impl World {
 
     /// The pod's publisher sends to this store; told of the end is `callback`.
     pub fn pod(&self, store: &str, callback: Option<&str>) -> Pod<'_> {
-        let mut pod = self.claim.pod("https://school.example/");
+        self.pod_of("https://school.example/", store, callback)
+    }
+
+    /// The same for a page that is there.
+    pub fn pod_of(&self, page: &str, store: &str, callback: Option<&str>) -> Pod<'_> {
+        let mut pod = self.claim.pod(page);
         let file = self.place.credentials_file();
         pod.delivery["destination"] = json!({ "s3": {
             "bucket": BUCKET, "prefix": "live", "endpoint": store, "addressing": "path",

@@ -6,6 +6,7 @@ mod callback;
 mod cos;
 #[path = "../pod/http.rs"]
 mod http;
+mod intermediate;
 mod live;
 #[allow(dead_code, unused_imports)]
 #[path = "../media/support/mod.rs"]

@@ -72,6 +72,8 @@ pub struct Secrets<'a> {
     pub s3: Option<&'a str>,
     /// `panorec-vod.json`, for the publisher.
     pub vod: Option<&'a str>,
+    /// `panorec-s3.json` of the bucket that the recording is kept in meanwhile, for the publisher.
+    pub intermediate: Option<&'a str>,
     /// `panorec-callback.json`, for the publisher.
     pub callback: Option<&'a str>,
 }

@@ -1,4 +1,4 @@
-//! The pod of a recording: folder, recorder, publisher, await. docs/ARCHITECTURE.md, "A recorder pod".
+//! The pod of a recording: folder, restore, recorder, publisher, await. docs/ARCHITECTURE.md, "A recorder pod".
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::needs::{Needs, requirements};
 use super::{Kind, Order};
 use crate::operator::names;
+use crate::session::request::Request;
 
 /// The container whose end is the pod's.
 pub const AWAIT: &str = "await";
@@ -30,6 +31,9 @@ const LINK: &str = "/run/panorec";
 /// The pod template of the recording's Job.
 pub(super) fn template(order: &Order<'_>) -> PodTemplateSpec {
     let mut init = vec![folder(order)];
+    if order.delivery.intermediate.is_some() {
+        init.push(restore(order));
+    }
     if order.kind == Kind::Record {
         init.push(recorder(order));
     }
@@ -120,6 +124,22 @@ fn folder(order: &Order<'_>) -> Container {
     }
 }
 
+/// Puts back what the recording has in its bucket: an earlier pod's disk is gone.
+fn restore(order: &Order<'_>) -> Container {
+    let mut mounts = vec![half(order, "recorder", Access::Write), half(order, "publisher", Access::Write)];
+    mounts.extend(secret_mounts(order, &["s3", "intermediate"]));
+    let mut own = vec![("PANOREC_DELIVERY", json(order.delivery)), ("PANOREC_EGRESS", json(&order.settings.egress))];
+    own.extend(republish(order));
+    Container {
+        name: "restore".into(),
+        args: Some(vec!["restore".into()]),
+        env: Some(env(order, &own)),
+        volume_mounts: Some(mounts),
+        resources: Some(requirements(25, 64, 256)),
+        ..container(order, runtime_default())
+    }
+}
+
 fn recorder(order: &Order<'_>) -> Container {
     let mut mounts = vec![
         half(order, "recorder", Access::Write),
@@ -148,14 +168,7 @@ fn publisher(order: &Order<'_>) -> Container {
         mount("link", LINK),
         mount("publisher-tmp", "/tmp"),
     ];
-    let secrets = &order.secrets;
-    let all = [("hls-key", secrets.hls_key), ("s3", secrets.s3), ("vod", secrets.vod), ("callback", secrets.callback)];
-    for (volume, secret) in all {
-        if secret.is_some() {
-            let folder = volume.strip_suffix("-key").unwrap_or(volume);
-            mounts.push(read_only(mount(volume, &format!("/run/secrets/panorec/{folder}"))));
-        }
-    }
+    mounts.extend(secret_mounts(order, &["hls-key", "s3", "vod", "intermediate", "callback"]));
     let mut own = vec![
         ("PANOREC_DELIVERY", json(order.delivery)),
         ("PANOREC_LISTEN", format!("0.0.0.0:{CONTROL_PORT}")),
@@ -268,15 +281,18 @@ fn read_only(mount: VolumeMount) -> VolumeMount {
 }
 
 fn volumes(order: &Order<'_>) -> Vec<Volume> {
+    let claim = Volume {
+        name: "claim".into(),
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: order.settings.claim.clone(),
+            read_only: None,
+        }),
+        ..Volume::default()
+    };
+    // What is kept in a bucket needs no shared volume.
+    let is_kept = order.delivery.intermediate.is_some();
     let mut volumes = vec![
-        Volume {
-            name: "claim".into(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: order.settings.claim.clone(),
-                read_only: None,
-            }),
-            ..Volume::default()
-        },
+        if is_kept { empty_dir("claim", None, &format!("{}Mi", largest_session_mib(order.request))) } else { claim },
         empty_dir("link", Some("Memory"), "1Mi"),
         empty_dir("publisher-tmp", None, "256Mi"),
     ];
@@ -288,16 +304,40 @@ fn volumes(order: &Order<'_>) -> Vec<Volume> {
             volumes.push(secret_volume("login", secret, "panorec-login.json"));
         }
     }
+    let of_publisher = publisher_secrets(order).into_iter();
+    volumes.extend(of_publisher.filter_map(|(volume, secret, key)| Some(secret_volume(volume, secret?, key))));
+    volumes
+}
+
+/// The Secrets of the publisher: the volume, the Secret, the key.
+fn publisher_secrets<'a>(order: &Order<'a>) -> [(&'static str, Option<&'a str>, &'static str); 5] {
     let secrets = &order.secrets;
-    for (volume, secret, key) in [
+    [
         ("hls-key", secrets.hls_key, "panorec-hls.key"),
         ("s3", secrets.s3, "panorec-s3.json"),
         ("vod", secrets.vod, "panorec-vod.json"),
+        ("intermediate", secrets.intermediate, "panorec-s3.json"),
         ("callback", secrets.callback, "panorec-callback.json"),
-    ] {
-        volumes.extend(secret.map(|secret| secret_volume(volume, secret, key)));
-    }
-    volumes
+    ]
+}
+
+/// Mounts of those of them that there are.
+fn secret_mounts(order: &Order<'_>, volumes: &[&str]) -> Vec<VolumeMount> {
+    publisher_secrets(order)
+        .into_iter()
+        .filter(|(volume, secret, _)| secret.is_some() && volumes.contains(volume))
+        .map(|(volume, ..)| {
+            let folder = volume.strip_suffix("-key").unwrap_or(volume);
+            read_only(mount(volume, &format!("/run/secrets/panorec/{folder}")))
+        })
+        .collect()
+}
+
+/// What a session takes at most: its parts, and once more as much where the video has to be made of them at the end.
+fn largest_session_mib(request: &Request) -> u64 {
+    let kbps = u64::from(request.max_bitrate_kbps.get()) + u64::from(request.audio_bitrate_kbps.get());
+    let parts_mib = (u64::from(request.max_duration_seconds.get()) * kbps * 125) >> 20;
+    2 * parts_mib + 1_024
 }
 
 fn empty_dir(name: &str, medium: Option<&str>, limit: &str) -> Volume {

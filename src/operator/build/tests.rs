@@ -11,10 +11,15 @@ use crate::session::request::{Delivery, PageUrl, Request};
 const UID: &str = "3fa85f64-5717-4562-b3fc-2c963f66afa6";
 
 fn with_order<R>(kind: Kind<'_>, check: impl FnOnce(Order<'_>) -> R) -> R {
+    with_delivery(kind, &serde_json::json!("session"), check)
+}
+
+fn with_delivery<R>(kind: Kind<'_>, destination: &serde_json::Value, check: impl FnOnce(Order<'_>) -> R) -> R {
     let request = Request::new(PageUrl::parse("https://school.example/lesson").unwrap());
+    let intermediate = destination.get("s3").map(|place| serde_json::json!({ "place": place }));
     let delivery: Delivery = serde_json::from_value(serde_json::json!({
-        "taskId": "lesson", "format": "MP4", "destination": "session", "name": "1", "segmentSeconds": 30,
-        "thumbnail": false, "contactSheet": false, "removeSession": false
+        "taskId": "lesson", "format": "MP4", "destination": destination, "name": "1", "segmentSeconds": 30,
+        "thumbnail": false, "contactSheet": false, "removeSession": false, "intermediate": intermediate
     }))
     .unwrap();
     let settings = PodSettings::for_tests();
@@ -32,6 +37,7 @@ fn with_order<R>(kind: Kind<'_>, check: impl FnOnce(Order<'_>) -> R) -> R {
             hls_key: Some("key"),
             s3: Some("store"),
             vod: Some("media"),
+            intermediate: Some("raw"),
             callback: Some("hook"),
             ..Secrets::default()
         },
@@ -101,6 +107,21 @@ fn nothing_of_the_publisher_reaches_chrome() {
     assert!(!mounts(named(&pod, "publisher")).iter().any(|(path, ..)| path.contains("login")));
     assert_eq!(pod.automount_service_account_token, Some(false));
     assert_eq!(pod.enable_service_links, Some(false));
+}
+
+#[test]
+fn what_is_kept_in_a_bucket_is_put_back_before_it_is_recorded_and_needs_no_claim() {
+    let bucket = serde_json::json!({ "s3": { "bucket": "lessons", "credentials": "chain" } });
+    let pod = with_delivery(Kind::Record, &bucket, |order| job(&order).spec.unwrap().template.spec.unwrap());
+    let order: Vec<_> = pod.init_containers.iter().flatten().map(|container| container.name.as_str()).collect();
+    assert_eq!(order, ["folder", "restore", "recorder", "publisher"]);
+    let claim = pod.volumes.iter().flatten().find(|volume| volume.name == "claim").unwrap();
+    // 6 h of 8,128 kbit/s, twice, and a GiB.
+    assert_eq!(claim.empty_dir.as_ref().unwrap().size_limit.as_ref().unwrap().0, "42880Mi");
+    let restore = mounts(named(&pod, "restore"));
+    assert!(restore.iter().all(|(path, _, read_only)| *read_only != path.starts_with("/session")), "{restore:?}");
+    let secrets = restore.iter().filter(|(path, ..)| path.starts_with("/run/secrets")).count();
+    assert_eq!(secrets, 2, "of the bucket, and of the destination where it is the same: {restore:?}");
 }
 
 #[test]

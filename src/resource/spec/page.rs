@@ -4,6 +4,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::destination::S3Spec;
+
 /// How the page is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -37,12 +39,26 @@ pub struct SecretRef {
 }
 
 /// Where the recording is kept until its video is finished.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = ("self.type == 'Bucket' || (!has(self.s3) && !self.keep)",
+        "spec.intermediate.s3 and spec.intermediate.keep are for the type Bucket"),
+)]
 pub struct Intermediate {
-    /// Volume: in the recording's folder on the installation's shared volume.
-    /// Bucket: in an object store; not part of this version.
+    /// Volume: in the recording's folder on the installation's shared volume. Bucket: in an object store, in pieces of
+    /// 5 seconds or 5 MiB below raw/; no shared volume is needed, and a recording whose node is lost goes on from
+    /// there.
     #[serde(default, rename = "type")]
     pub kind: IntermediateType,
+
+    /// The bucket of the pieces; of the same kind as a destination, in which publicDomain and presignSeconds mean
+    /// nothing. Left out: that of spec.output.destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3Spec>,
+
+    /// Leaves the pieces in the bucket once the video is delivered, so that it can be published again.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// Where the recording is kept until its video is finished.

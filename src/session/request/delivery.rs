@@ -33,6 +33,9 @@ pub struct Delivery {
     pub key: Option<HlsKey>,
     pub thumbnail: bool,
     pub contact_sheet: bool,
+    /// Where the recording is kept besides the session's folder until it is delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intermediate: Option<Intermediate>,
     /// Where the result is posted once everything is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
@@ -52,6 +55,17 @@ pub enum Destination {
     S3(Box<S3Destination>),
     /// A media in Tencent Cloud VOD.
     Vod(Box<VodDestination>),
+}
+
+/// A place for the recording that outlives the disk of the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Intermediate {
+    /// A bucket; its prefix is the session's own.
+    pub place: Box<S3Destination>,
+    /// Leave the media there once it is delivered.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// The kind of the finished file.

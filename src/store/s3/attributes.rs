@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use url::form_urlencoded::byte_serialize;
 
+use super::small::Notes;
 use crate::session::request::{Encryption, S3Destination, Tags};
 
 /// The headers that an object is made with, at once or in parts. What is not said is left to the bucket.
@@ -36,6 +37,15 @@ impl About {
             encryption,
             kms_key_id,
         }
+    }
+
+    /// With more metadata.
+    pub(super) fn with(mut self, notes: &Notes) -> About {
+        if !notes.is_empty() {
+            let notes = notes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            self.metadata.get_or_insert_default().extend(notes);
+        }
+        self
     }
 }
 

@@ -10,6 +10,7 @@ mod growing;
 mod object;
 mod parts;
 mod persist;
+mod small;
 mod upload;
 
 use std::path::Path;
@@ -30,6 +31,7 @@ use growing::{S3Growing, layout};
 use persist::late;
 
 pub use fault::S3Error;
+pub use small::{Listed, Notes, Small};
 
 /// A look at the bucket before anything is recorded may take so long.
 const CHECK: Duration = Duration::from_secs(15);

@@ -13,6 +13,7 @@ use super::attributes::About;
 use super::fault::Fault;
 use super::parts::{Parts, lasting};
 use super::persist::persist;
+use super::small::Notes;
 use super::{Rights, S3Error, S3Store};
 use crate::session::request::S3Destination;
 use crate::store::StoreError;
@@ -24,11 +25,23 @@ impl S3Store<'_> {
     /// Puts an object by one request, and looks whether it has come whole.
     pub(super) async fn put(&self, key: &str, bytes: Vec<u8>, until: Instant) -> Result<(), StoreError> {
         let size_bytes = bytes.len() as u64;
+        self.put_once(key, bytes, &Notes::new(), until).await?;
+        self.verify(key, size_bytes, until).await
+    }
+
+    /// Puts an object by one request, with metadata beyond what the destination says.
+    pub(super) async fn put_once(
+        &self,
+        key: &str,
+        bytes: Vec<u8>,
+        notes: &Notes,
+        until: Instant,
+    ) -> Result<(), StoreError> {
         let digest = STANDARD.encode(Md5::digest(&bytes));
         let bytes = bytes::Bytes::from(bytes);
         let S3Store { client, destination, .. } = self;
         let put = async || {
-            let about = About::of(destination, key);
+            let about = About::of(destination, key).with(notes);
             let request = client
                 .put_object()
                 .bucket(destination.bucket.as_str())
@@ -43,8 +56,7 @@ impl S3Store<'_> {
                 .body(ByteStream::from(bytes.clone()));
             request.send().await.map_err(|error| Fault::of(error, destination))
         };
-        persist(destination, until, put).await.map_err(lasting)?;
-        self.verify(key, size_bytes, until).await
+        persist(destination, until, put).await.map(drop).map_err(lasting)
     }
 
     /// Begins an upload, and writes that down before anything is sent.

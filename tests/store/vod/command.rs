@@ -35,6 +35,7 @@ fn session(stand: &Stand, format: Format) -> PathBuf {
         key: None,
         thumbnail: true,
         contact_sheet: false,
+        intermediate: None,
         callback: None,
         remove_session: false,
     };
