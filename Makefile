@@ -40,7 +40,8 @@ test-pod: setup ## a recorder pod's containers as processes, killed and restarte
 test-store: setup ## delivery to a real object store, with what happens on the way (ONLY=name)
 	@scripts/setup store
 	@PANOREC_TEST_STORE=$$(tests/store/versitygw/build) && export PANOREC_TEST_STORE && \
-	  cargo test --locked --release --test store -- --test-threads=3 --show-output $(ONLY)
+	  store_tests() { cargo test --locked --release --test store -- --show-output "$$@"; } && \
+	  $(if $(ONLY),store_tests --test-threads=1 $(ONLY),store_tests --test-threads=3 --skip alone_ && store_tests --test-threads=1 alone_)
 
 test-cluster: setup ## recordings on a real Kubernetes node, or on the cluster of KUBECONFIG with PANOREC_TEST_IMAGE
 	@tests/cluster/run $(ONLY)

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::clock::record;
-use crate::support::{Panorec, Scratch, Server, judged, seconds};
+use crate::support::{Kind, Panorec, Scratch, Server, Take, judged, seconds};
 
 /// How long FFmpeg finds a file black, in seconds.
 fn black_seconds(file: &Path) -> f64 {
@@ -113,5 +116,34 @@ fn planted_faults_are_found() {
         checks.near("black, in s", &share("blackShare"), 5.0, 0.3);
         checks.near("longest freeze, in s", &content["longestFreezeSeconds"], 7.0, 0.3);
         checks.near("silent, in s", &share("silentShare"), 3.0, 0.3);
+    });
+}
+
+/// The encoder stands still for a while: what does not wait is dropped, and told.
+#[test]
+fn dropped_frames_are_counted() {
+    judged(|checks| {
+        let mut take = Take::begin("clock.html", "");
+        sleep(Duration::from_secs(4));
+        let encoder = take.run.find(Kind::Encoder).expect("an encoder");
+        let halt = |signal| {
+            // SAFETY: plain system call on a process of this test.
+            unsafe { libc::kill(encoder.pid, signal) };
+        };
+        halt(libc::SIGSTOP);
+        // A third of a second of pictures waits; the rest is lost, some twenty.
+        sleep(Duration::from_millis(1_100));
+        halt(libc::SIGCONT);
+        sleep(Duration::from_secs(5));
+        let (ended, report) = take.stop(checks);
+        let clock = &report["clock"];
+        let length = report["duration_s"]["video"].as_f64().or(report["duration_s"]["container"].as_f64());
+        let length = length.unwrap_or(f64::NAN);
+        let shown = clock["effective_fps"].as_f64().unwrap_or(f64::NAN) * length;
+        let missing = length * 30.0 - shown;
+        let told = ended.json["content"]["droppedFrameShare"].as_f64().unwrap_or(f64::NAN);
+        println!("    {missing:.1} of {:.0} pictures are missing, {told} are told to be dropped", length * 30.0);
+        checks.at_least("dropped", &json!(missing), 10.0);
+        checks.near("dropped, in s", &json!(told * length), missing / 30.0, 0.3);
     });
 }

@@ -43,6 +43,16 @@ impl Film {
         Film { tracks, packets, length_us: us_of(length) }
     }
 
+    /// The same times with packets of other sizes, in bytes: nothing that plays.
+    pub fn of_sizes(video: usize, audio: usize) -> Film {
+        let mut film = Film::new();
+        for packet in &mut film.packets {
+            let size = if packet.track == TrackKind::Video { video } else { audio };
+            packet.data.resize(size, 0x5a);
+        }
+        film
+    }
+
     /// Parts of so many minutes, as a recorder would make them, only faster.
     pub fn record(&self, recorder: &mut Recorder, minutes: i64, written: &mut dyn FnMut()) {
         let mut rounds = 0;
@@ -62,7 +72,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    fn start(session: &SessionDir) -> Recorder {
+    pub fn start(session: &SessionDir) -> Recorder {
         let run = RecorderRun::claim(session).unwrap();
         run.start(session, |part, file| panorec::publisher::usable_end(file, part.start_us).ok()).unwrap();
         Recorder { run, parts: 0, end_us: 0 }
@@ -231,6 +241,50 @@ fn it_is_there_at_once_however_long_it_was() {
     // The figures are 2 s in all and 1 s of difference; five times as much where the machine is shared.
     assert!(took.iter().all(|took| *took <= Duration::from_secs(10)), "{took:?}");
     assert!(took[1].saturating_sub(took[0]) <= Duration::from_secs(5), "{took:?}");
+}
+
+/// The longest recording, and a wide one: as a bucket gets it, and what memory that takes. Its packets play nothing.
+#[test]
+#[ignore = "takes minutes and gigabytes: run once for its figures"]
+fn three_days_and_forty_megabits_fit_into_a_bucket() {
+    // 30 pictures a second: 166,000 bytes of each are 40 Mbit/s.
+    for (what, film, minutes, kbps) in
+        [("3 days", Film::of_sizes(90, 20), 72 * 60, 1_000), ("40 Mbit/s", Film::of_sizes(166_000, 340), 6, 40_000)]
+    {
+        let (server, world) = (Server::start(), World::new());
+        let mut request = world.claim.pod("https://school.example/").request;
+        request.max_duration_seconds = serde_json::from_value(json!(259_200)).unwrap();
+        request.max_bitrate_kbps = serde_json::from_value(json!(kbps)).unwrap();
+        world.claim.dir().write_request_once(&request).unwrap();
+        let pod = world.pod(&server.url(), None);
+        let mut publisher = pod.publisher();
+        let mut recorder = world.recorder();
+        let began = Instant::now();
+        film.record(&mut recorder, minutes, &mut || {});
+        let written = began.elapsed().as_secs_f64();
+        recorder.stop();
+        let (took, result) = world.result(&mut publisher);
+        let video = &result["result"]["videos"][0];
+        let size = video["sizeBytes"].as_u64().unwrap_or_else(|| panic!("{result}"));
+        println!(
+            "    {what}: {} MiB, parts written in {written:.0} s, there {:.1} s after that; publisher's peak {} MiB",
+            size >> 20,
+            took.as_secs_f64(),
+            publisher.peak_mib()
+        );
+        assert_eq!(result["warnings"], json!([]), "published while it was recorded");
+        let file = server.bucket().join("live/lesson.mp4");
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), size);
+        let mut head = vec![0; 1 << 20];
+        std::io::Read::read_exact(&mut File::open(&file).unwrap(), &mut head).unwrap();
+        let moov = u64::from(u32::from_be_bytes(head[32..36].try_into().unwrap()));
+        println!("    {} {} MiB", String::from_utf8_lossy(&head[36..40]), moov >> 20);
+        let (seconds, pictures) = probed(&file);
+        assert!((seconds - (minutes * film.length_us) as f64 / 1e6).abs() < 0.01, "{seconds} s");
+        let filmed = film.packets.iter().filter(|packet| packet.track == TrackKind::Video).count() as u64;
+        assert_eq!(pictures, filmed * minutes as u64);
+        assert_eq!(server.open_uploads(), "0");
+    }
 }
 
 /// Ends the publisher at a request that it makes.

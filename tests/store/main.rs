@@ -13,12 +13,15 @@ mod live;
 mod media;
 mod network;
 mod object;
+mod played;
 #[path = "../pod/pods.rs"]
 mod pods;
 mod proxy;
 mod server;
+mod sessions;
 #[path = "../support/mod.rs"]
 mod support;
+mod virtual_hosts;
 mod vod;
 
 use std::cell::RefCell;

@@ -11,8 +11,9 @@ use panorec::store::{S3Error, StoreError};
 use serde_json::json;
 
 use crate::live::{Film, World};
-use crate::proxy::{Proxy, Verdict};
+use crate::proxy::{Proxy, Seen, Verdict, strict};
 use crate::server::Server;
+use crate::sessions::{inside_mounts, publish, published, recorded};
 use crate::{MIB, Place, Remembered, deliver};
 
 /// A slow line: so many bytes a second towards the store, over all connections.
@@ -78,6 +79,55 @@ fn a_wrong_clock_is_told() {
         .expect_err("refused");
     assert!(matches!(error, StoreError::S3(S3Error::Clock { .. })), "{error}");
     println!("    {error}");
+}
+
+/// The machine's clock is an hour ahead, for this command alone: the store says so, and is believed.
+#[test]
+fn a_clock_that_is_an_hour_ahead_costs_no_video() {
+    let (server, place) = (Server::start(), Place::new());
+    let proxy = Proxy::before(server.address(), strict);
+    let session = recorded(&place, place.destination(&proxy.url()), 1);
+    let library = std::fs::read_dir("/usr/lib")
+        .expect("/usr/lib")
+        .flatten()
+        .map(|folder| folder.path().join("faketime/libfaketime.so.1"))
+        .find(|library| library.is_file());
+    let mut ahead = publish(&session);
+    ahead.env("LD_PRELOAD", library.expect("libfaketime (make setup installs it)"));
+    ahead.envs([("FAKETIME", "+1h"), ("DONT_FAKE_MONOTONIC", "1")]);
+    let (code, _, said) = published(ahead);
+    assert_eq!(code, Some(0), "{said}");
+    let seen = proxy.seen();
+    let hour = |seen: &Seen| seen.header("x-amz-date").get(9..11).map(str::to_owned);
+    println!("    signed at {:?} and then at {:?} h", hour(&seen[0]), hour(&seen[seen.len() - 1]));
+    assert_ne!(hour(&seen[0]), hour(&seen[seen.len() - 1]), "{seen:#?}");
+    let made = std::fs::read(session.join("publisher/output/lesson.mp4")).expect("the video");
+    assert!(server.read("2026/maths/lesson.mp4") == made, "not the same bytes");
+}
+
+/// The disk of the session has no room for the video.
+#[test]
+fn a_full_disk_is_told_and_the_video_is_delivered_once_there_is_room() {
+    let (server, place) = (Server::start(), Place::new());
+    let session = recorded(&place, place.destination(&server.url()), 10);
+    let parts = std::fs::metadata(session.join("recorder/parts/1-1.webm")).expect("a part").len();
+    // A copy of it on a disk with room for half a video more.
+    let small = place.path().join("small");
+    std::fs::create_dir(&small).expect("a folder");
+    let mount = format!(
+        "mount -t tmpfs -o size={} panorec-test {small} && cp -a {}/. {small}",
+        parts + parts / 2,
+        session.display(),
+        small = small.display()
+    );
+    let (code, _, said) = published(inside_mounts(&mount, &small));
+    println!("    {}", said.lines().find(|line| line.starts_with("panorec: ")).unwrap_or_default());
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("disk") && said.contains("make room and publish again"), "{said}");
+    let (code, _, said) = published(publish(&session));
+    assert_eq!(code, Some(0), "{said}");
+    let made = std::fs::read(session.join("publisher/output/lesson.mp4")).expect("the video");
+    assert!(server.read("2026/maths/lesson.mp4") == made, "not the same bytes");
 }
 
 /// The store says no from some moment on: what was recorded is kept, and is delivered once that is mended.

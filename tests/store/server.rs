@@ -23,32 +23,38 @@ pub struct Server {
 impl Server {
     /// One with an empty bucket.
     pub fn start() -> Server {
-        Server::begin("127.0.0.1", &[])
+        Server::begin("127.0.0.1", &[], None)
+    }
+
+    /// One that finds the bucket in the host's name, before this domain.
+    #[allow(dead_code)] // each test binary uses its share
+    pub fn with_domain(domain: &str) -> Server {
+        Server::begin("127.0.0.1", &[], Some(domain))
     }
 
     /// One at this address.
     #[allow(dead_code)] // each test binary uses its share
     pub fn on(host: &str) -> Server {
-        Server::begin(host, &[])
+        Server::begin(host, &[], None)
     }
 
     /// One that other accounts than the tests' own may use, too: ids and secrets.
     pub fn start_for(accounts: &[(String, String)]) -> Server {
-        Server::begin("127.0.0.1", accounts)
+        Server::begin("127.0.0.1", accounts, None)
     }
 
-    fn begin(host: &str, accounts: &[(String, String)]) -> Server {
+    fn begin(host: &str, accounts: &[(String, String)], domain: Option<&str>) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind((host, 0)).and_then(|held| held.local_addr()).expect("a port").port();
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
         let address = format!("{host}:{port}");
-        let child = Server::spawn(folder.path(), &address, accounts);
+        let child = Server::spawn(folder.path(), &address, accounts, domain);
         let mut server = Server { child, address, folder };
         server.wait();
         server
     }
 
-    fn spawn(folder: &Path, address: &str, accounts: &[(String, String)]) -> Child {
+    fn spawn(folder: &Path, address: &str, accounts: &[(String, String)], domain: Option<&str>) -> Child {
         let log = std::fs::File::create(folder.with_extension("log")).expect("a log");
         let account = |(id, secret): &(String, String)| {
             (id.clone(), serde_json::json!({ "access": id, "secret": secret, "role": "admin" }))
@@ -60,7 +66,9 @@ impl Server {
         std::fs::write(iam.join("users.json"), known).expect("written");
         Command::new(std::env::var_os("PANOREC_TEST_STORE").expect("run these tests by `make test-store`"))
             .args(["--access", ACCESS, "--secret", SECRET, "--region", "us-east-1", "--quiet"])
-            .args(["--port", address, "--iam-dir"])
+            .args(["--port", address])
+            .args(domain.iter().flat_map(|domain| ["--virtual-domain", domain]))
+            .arg("--iam-dir")
             .arg(iam)
             .arg("posix")
             .arg(folder)

@@ -37,7 +37,8 @@ impl Kind {
             Kind::Renderer => browser && is_page(&line),
             Kind::Display => program == "Xorg" || program == "Xvfb",
             Kind::Sound => program == "pulseaudio",
-            Kind::Encoder => program == "ffmpeg",
+            // Not the one that cuts a live list.
+            Kind::Encoder => program == "ffmpeg" && line.contains("-cluster_time_limit"),
         }
     }
 }

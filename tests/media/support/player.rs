@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,54 @@ pub fn hls_js() -> &'static Path {
 
 /// Plays `name` of the server's extra folder and gives what the page saw (see player/play.html).
 pub fn play(server: &Server, name: &str) -> Value {
-    let hls = if name.ends_with(".m3u8") { "&hls=1" } else { "" };
-    let url = server.url(&format!("player/play.html?src=/extra/{name}{hls}"));
+    play_from(server, &format!("/extra/{name}"))
+}
+
+/// The same from any address.
+pub fn play_from(server: &Server, address: &str) -> Value {
+    let hls = if address.ends_with(".m3u8") { "&hls=1" } else { "" };
+    Player::open(server, address, hls).verdict(Duration::from_secs(90))
+}
+
+/// A real Chromium that plays; ends with its value.
+pub struct Player<'a> {
+    server: &'a Server,
+    child: Child,
+    watch: Option<Watch>,
+    _profile: Scratch,
+}
+
+impl Player<'_> {
+    /// Follows a playlist of the server's extra folder from its start to its end.
+    pub fn follow<'a>(server: &'a Server, name: &str) -> Player<'a> {
+        Player::open(server, &format!("/extra/{name}"), "&hls=1&live=1")
+    }
+
+    fn open<'a>(server: &'a Server, address: &str, mode: &str) -> Player<'a> {
+        let address: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
+        let url = server.url(&format!("player/play.html?src={address}{mode}"));
+        let (child, watch, profile) = chromium(&url);
+        Player { server, child, watch: Some(watch), _profile: profile }
+    }
+
+    /// What the page saw, once it has seen it all.
+    pub fn verdict(self, deadline: Duration) -> Value {
+        let verdict = self.server.posted("/verdict", deadline);
+        let verdict = verdict.unwrap_or_else(|| panic!("the player said nothing within {deadline:?}"));
+        serde_json::from_slice(&verdict).expect("the player posts JSON")
+    }
+}
+
+impl Drop for Player<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // Kills the rest.
+        drop(self.watch.take());
+    }
+}
+
+fn chromium(url: &str) -> (Child, Watch, Scratch) {
     let profile = Scratch::new();
     let mark = format!("{}-{:?}", std::process::id(), Instant::now());
     let mut command = Command::new("chromium");
@@ -50,8 +96,8 @@ pub fn play(server: &Server, name: &str) -> Value {
         command.arg("--no-sandbox"); // Chromium refuses to start as root otherwise; the page is ours
     }
     let user_data = format!("--user-data-dir={}", profile.path().display());
-    let mut child = command
-        .args([&user_data, &url])
+    let child = command
+        .args([user_data.as_str(), url])
         .env("PANOREC_TEST_MARK", &mark)
         .env("TMPDIR", profile.path())
         .stdin(Stdio::null())
@@ -61,12 +107,7 @@ pub fn play(server: &Server, name: &str) -> Value {
         .spawn()
         .expect("chromium starts");
     let watch = Watch::new(child.id() as i32, format!("PANOREC_TEST_MARK={mark}"));
-    let verdict = server.posted("/verdict", Duration::from_secs(90));
-    let _ = child.kill();
-    let _ = child.wait();
-    drop(watch);
-    let verdict = verdict.expect("the player said nothing within 90 s");
-    serde_json::from_slice(&verdict).expect("the player posts JSON")
+    (child, watch, profile)
 }
 
 /// It played at its pace, with sound, and each seek showed a picture of about that place.
