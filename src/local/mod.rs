@@ -1,9 +1,10 @@
-//! Both halves in one process: record, resume, publish, ctl.
+//! Both halves in one process: record, resume, publish, ctl, discard.
 //! Called by cli; it knows recorder and publisher.
 //! Never: keeps state of its own; what it knows of a recording it reads from the session folder.
 
 mod cli;
 mod ctl;
+mod discard;
 mod halves;
 mod keys;
 mod logs;
@@ -18,7 +19,7 @@ use clap::Subcommand;
 
 pub(crate) use plan::state_folder;
 
-pub use cli::{CtlArgs, PublishArgs, RecordArgs, ResumeArgs};
+pub use cli::{CtlArgs, DiscardArgs, PublishArgs, RecordArgs, ResumeArgs};
 
 use crate::complaint::Complaint;
 use crate::session::exit::ExitCode;
@@ -34,6 +35,8 @@ pub enum LocalCommand {
     Ctl(CtlArgs),
     /// Make and deliver the file of a session once more, without recording
     Publish(PublishArgs),
+    /// Remove a session, and what of it a store has that was not finished
+    Discard(DiscardArgs),
 }
 
 /// Runs the command to its end.
@@ -45,5 +48,6 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Complaint> {
         LocalCommand::Resume(args) => session::resume(&args, &screen).await,
         LocalCommand::Publish(args) => session::publish(&args, &screen).await,
         LocalCommand::Ctl(args) => ctl::ctl(&args).await,
+        LocalCommand::Discard(args) => discard::discard(&args).await,
     }
 }

@@ -25,6 +25,7 @@ mod transcode;
 pub use error::PublishError;
 pub use live::{Followed, Live};
 pub use measure::usable_end;
+pub use place::abort_uploads;
 pub use preview::preview;
 pub use progress::{Progress, Stage};
 pub use publish::{MadeFrom, Publication};

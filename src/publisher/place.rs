@@ -2,12 +2,17 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
+use super::error::PublishError;
 use crate::egress::Resolver;
 use crate::session::event::PublisherEvent;
 use crate::session::folder::{PublisherRun, SessionDir};
 use crate::session::request::{Delivery, Destination};
-use crate::store::{FolderStore, Media, S3Store, Store, StoreError, Uploads, VodStore};
+use crate::store::{FolderStore, Media, NoUploads, S3Store, Store, StoreError, Uploads, VodStore};
+
+/// A store that fails is asked for so long to end an upload.
+const ABORTING: Duration = Duration::from_secs(30);
 
 /// Opens the place of a delivery. `media`: the files of one video, for VOD, which makes one thing of them.
 ///
@@ -29,6 +34,26 @@ pub(super) fn open_store<'a>(
             Box::new(VodStore::new(place, Rc::new(Journaled { session, run }), media, resolver)?)
         }
     })
+}
+
+/// Ends in their store the uploads that a session began and did not finish; how many. Those to VOD end by
+/// themselves, with the keys that were given for them.
+///
+/// Not to be called in an async context: it waits.
+///
+/// # Errors
+/// A session that cannot be read; a store that cannot be reached within half a minute, or that says no.
+pub fn abort_uploads(session: &SessionDir, resolver: &Resolver) -> Result<usize, PublishError> {
+    let uploads = session.folded()?.published.uploads;
+    let Destination::S3(place) = session.delivery()?.destination else { return Ok(0) };
+    if uploads.is_empty() {
+        return Ok(0);
+    }
+    let store = S3Store::new(&place, Box::new(NoUploads), resolver).map_err(StoreError::from)?;
+    for (key, upload_id) in &uploads {
+        store.abort(key, upload_id, ABORTING)?;
+    }
+    Ok(uploads.len())
 }
 
 /// Uploads as the journal has them.

@@ -166,6 +166,28 @@ fn what_a_store_refuses_in_the_middle_is_delivered_once_it_is_mended() {
     assert_eq!(server.open_uploads(), "0");
 }
 
+/// A recording that is given up while it lies half in the store leaves nothing there.
+#[test]
+fn a_session_that_is_discarded_leaves_no_upload_behind() {
+    let (server, place) = (Server::start(), Place::new());
+    // Its end is refused for good.
+    let proxy = Proxy::before(server.address(), |seen| {
+        let is_end = seen.method == "POST" && seen.target.contains("uploadId");
+        let denied = "<Error><Code>AccessDenied</Code><Message>revoked</Message></Error>";
+        if is_end { Verdict::Answer(403, denied.into()) } else { Verdict::Pass }
+    });
+    let session = recorded(&place, place.destination(&proxy.url()), 10);
+    let (code, _, said) = published(publish(&session));
+    assert_eq!(code, Some(6), "{said}");
+    assert_eq!(server.open_uploads(), "1");
+    let mut discard = std::process::Command::new(env!("CARGO_BIN_EXE_panorec"));
+    let output = discard.arg("discard").arg(&session).output().expect("panorec starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("and an upload that was not finished"), "{said} {output:?}");
+    assert_eq!(server.open_uploads(), "0");
+    assert!(!session.exists());
+}
+
 /// The store is away while it is recorded and comes back: nothing has to be done about it.
 #[test]
 fn an_outage_while_it_is_recorded_is_outlasted() {

@@ -1,4 +1,4 @@
-//! What can be said to `record`, `resume`, `ctl` and `publish`. Help texts and bounds; no logic.
+//! What can be said to `record`, `resume`, `ctl`, `publish` and `discard`. Help texts and bounds; no logic.
 
 mod record;
 mod s3;
@@ -72,6 +72,23 @@ pub struct PublishArgs {
     /// Print the result as JSON on stdout
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For a recording that nobody wants any more. What of its video lies in a store, begun and not
+finished, is removed there first; a store that does not let that happen keeps the folder, unless
+--force says otherwise.
+
+Example:
+  panorec discard recordings/lesson")]
+pub struct DiscardArgs {
+    /// The session folder
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// Remove the folder also where something may be left in a store
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 /// A step of finishing.

@@ -80,7 +80,7 @@ impl S3Store<'_> {
         let said = "it gives no upload id".to_owned();
         let upload_id = created.upload_id.ok_or(S3Error::Refused { said })?;
         if let Err(error) = self.uploads.begun(key, &upload_id) {
-            self.abort(key, &upload_id).await;
+            self.try_abort(key, &upload_id).await;
             return Err(error);
         }
         Ok(upload_id)
@@ -121,13 +121,27 @@ impl S3Store<'_> {
         };
         for upload in open.into_iter().filter(|upload| upload.key.as_deref() == Some(key)) {
             if let Some(upload_id) = upload.upload_id {
-                self.abort(key, &upload_id).await;
+                self.try_abort(key, &upload_id).await;
             }
         }
     }
 
+    /// Ends an upload, so that nothing of it is left in the store. One that is not there has ended.
+    pub fn abort(&self, key: &str, upload_id: &str, within: Duration) -> Result<(), StoreError> {
+        let bucket = self.destination.bucket.as_str();
+        let abort = async || {
+            let request = self.client.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
+            match request.send().await.map_err(|error| Fault::of(error, &self.destination)) {
+                Ok(_) | Err(Fault::NoSuchUpload) => Ok(()),
+                Err(fault) => Err(fault),
+            }
+        };
+        let until = Instant::now() + within;
+        self.runtime.block_on(persist(&self.destination, until, abort)).map_err(lasting)
+    }
+
     /// Nothing of it is left in the store, if the store can be reached.
-    async fn abort(&self, key: &str, upload_id: &str) {
+    async fn try_abort(&self, key: &str, upload_id: &str) {
         let request = self.client.abort_multipart_upload().bucket(self.destination.bucket.as_str()).key(key);
         if let Err(error) = request.upload_id(upload_id).send().await {
             tracing::warn!(%error, key, "an upload that was begun could not be aborted");
