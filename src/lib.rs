@@ -9,6 +9,7 @@
 pub mod cli;
 mod complaint;
 pub mod egress;
+pub mod gateway;
 pub mod janitor;
 pub mod local;
 pub mod media;
