@@ -3,7 +3,8 @@
 //! Data flows one way: `recorder` (Chrome, X, Pulse, FFmpeg) writes parts and a journal into a
 //! session folder, `session` folds the journal into a state, `publisher` splices the parts and
 //! packages them, `store` keeps the result. `local` runs both halves in one process, `pod` each in a
-//! container of its own. `egress` says which addresses may be reached on a recording's behalf.
+//! container of its own. `egress` says which addresses may be reached on a recording's behalf. `gateway` speaks the
+//! Action API.
 //! docs/ARCHITECTURE.md has the map and the invariants.
 
 pub mod cli;

@@ -4,8 +4,15 @@
 
 pub mod action;
 pub mod auth;
+mod backend;
+mod body;
 mod prefix;
+mod router;
 mod secret;
+mod spec;
 
+pub use backend::{Backend, BackendError};
 pub use prefix::{BadPrefix, Prefix};
+pub use router::{Gateway, router};
 pub use secret::Secret;
+pub use spec::{Installed, Made, from_spec, to_spec};

@@ -103,8 +103,7 @@ fn parse<T: FromStr<Err: Display>>(
     name: &str,
     text: Option<String>,
 ) -> Result<Option<T>, Refusal> {
-    text.map(|text| text.parse().map_err(|error: T::Err| fields.invalid(name, error)))
-        .transpose()
+    text.map(|text| text.parse().map_err(|error: T::Err| fields.invalid(name, error))).transpose()
 }
 
 fn cos(cos: &Fields<'_>, format: Format) -> Result<Cos, Refusal> {

@@ -225,7 +225,10 @@ fn wrong_types_are_refused_with_a_sentence() {
             "Vod.SubAppId must be a whole number from 0 to 9007199254740991",
         ),
         (json!({"LoginState": "x"}), "LoginState must be an object with cookies, headers and origins"),
-        (json!({"ClientToken": "a b"}), "ClientToken is invalid: a token is 1 to 64 visible ASCII characters, such as a UUID"),
+        (
+            json!({"ClientToken": "a b"}),
+            "ClientToken is invalid: a token is 1 to 64 visible ASCII characters, such as a UUID",
+        ),
         (json!({"Codec": "AV1"}), "Codec must be one of H264, VP8, VP9"),
         (json!({"PauseMode": "stop"}), "PauseMode must be one of Cut, Freeze, Black"),
         (json!({"FrameRate": 61}), "FrameRate is invalid: the frame rate must be a whole number from 1 to 60, not 61"),

@@ -109,6 +109,27 @@ pub struct S3Spec {
     pub credentials_secret_ref: Option<SecretRef>,
 }
 
+impl S3Spec {
+    /// A bucket, and everything else as it is when nobody says it.
+    pub fn new(bucket: String) -> S3Spec {
+        S3Spec {
+            bucket,
+            region: None,
+            endpoint: None,
+            public_domain: None,
+            presign_seconds: None,
+            addressing: AddressingSpec::default(),
+            signature: SignatureSpec::default(),
+            metadata: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            encryption: None,
+            storage_class: None,
+            deadline_seconds: deadline_seconds(),
+            credentials_secret_ref: None,
+        }
+    }
+}
+
 /// An hour.
 fn deadline_seconds() -> u32 {
     3_600

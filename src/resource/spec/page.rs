@@ -105,6 +105,14 @@ pub struct Callback {
     pub secret_ref: Option<SecretRef>,
 }
 
+impl Callback {
+    /// With the Action API's figures.
+    pub fn to(url: String) -> Callback {
+        let (attempts, timeout_seconds, pause_seconds) = (attempts(), timeout_seconds(), pause_seconds());
+        Callback { url, attempts, timeout_seconds, pause_seconds, secret_ref: None }
+    }
+}
+
 fn attempts() -> u32 {
     5
 }
