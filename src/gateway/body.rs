@@ -43,10 +43,12 @@ async fn collect(body: Body) -> Result<Bytes, BadBody> {
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| BadBody::Broken)?;
         length = length.saturating_add(piece.len());
-        match length {
-            ..=LARGEST => whole.extend_from_slice(&piece),
-            ..=DRAINED => whole = Vec::new(),
-            _ => return Err(BadBody::TooLarge),
+        if length <= LARGEST {
+            whole.extend_from_slice(&piece);
+        } else if length <= DRAINED {
+            whole = Vec::new();
+        } else {
+            return Err(BadBody::TooLarge);
         }
     }
     if length > LARGEST { Err(BadBody::TooLarge) } else { Ok(whole.into()) }

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::envelope::{Request, read};
@@ -317,4 +318,73 @@ fn the_same_token_names_the_same_task() {
     assert_ne!(named(json!({"ClientToken": "a"}), "other/key"), first);
     assert_ne!(named(json!({}), "school/key"), named(json!({}), "school/key"));
     assert_eq!(uuid::Uuid::try_parse(first.as_str()).unwrap().get_version_num(), 4);
+}
+
+/// Any JSON of the names that a Start knows, nested at random.
+fn any_value() -> impl Strategy<Value = Value> {
+    let name = prop::sample::select(vec![
+        "RecordURL",
+        "Width",
+        "MaxDurationLimit",
+        "Output",
+        "Video",
+        "Muxer",
+        "EncryptKey",
+        "AuthUrl",
+        "EncryptIv",
+        "Cos",
+        "TargetDir",
+        "TargetName",
+        "Domain",
+        "Vod",
+        "MediaInfo",
+        "ExpireTime",
+        "ClassId",
+        "SubAppId",
+        "Headers",
+        "UserAgent",
+        "ManualStart",
+        "FrameRate",
+        "UserData",
+        "ClientToken",
+        "Status",
+        "StartTime",
+        "TaskID",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        ".*".prop_map(Value::from),
+        prop::sample::select(vec!["hls", "mp4", "https://a.example/", "null", "1e999", "-0", KEY])
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 64, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name.clone(), inner, 0..8).prop_map(|fields| json!(fields)),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_sent_is_read_or_an_invalid_parameter(
+        action in prop::sample::select(vec!["Start", "Stop", "Describe", "List"]),
+        data in any_value(),
+        bytes in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let mut known = json!({"Action": action, "Data": data, "TaskID": data});
+        if known["Data"].is_object() {
+            known["Data"]["RecordURL"] = json!("https://a.example/");
+        }
+        for body in [known.to_string().into_bytes(), json!({"RecordAction": action, "RecordData": data}).to_string().into_bytes(), bytes] {
+            if let Err(refusal) = read(&body).1 {
+                prop_assert_eq!(refusal.code, ErrorCode::InvalidParam);
+                prop_assert!(!refusal.message.is_empty());
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub struct Caller {
 
 /// A key of an application.
 #[derive(Clone)]
-pub struct Key {
+pub(super) struct Key {
     pub(super) caller: Caller,
     pub(super) secret: Secret,
     pub(super) starts_per_minute: Option<u32>,

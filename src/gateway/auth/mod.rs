@@ -21,7 +21,7 @@ pub use canonical::Incoming;
 pub use denied::Denied;
 pub use digest::{Algorithm, UnknownAlgorithm};
 pub use gate::Gate;
-pub use keys::{BadKeys, Caller, Key, Keys};
+pub use keys::{BadKeys, Caller, Keys};
 pub use replays::Replays;
 pub use sign::{Outgoing, Signed, sign};
 pub use verify::SKEW_SECONDS;

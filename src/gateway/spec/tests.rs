@@ -97,6 +97,9 @@ fn what_a_start_does_not_say_is_the_installations() {
     assert_eq!((&named["bucket"], &named["region"]), (&json!("other"), &json!("ap-x")));
     assert_eq!(named["endpoint"], "https://store.example");
     assert_eq!((&named["publicDomain"], &named["presignSeconds"]), (&json!("https://cdn.example/v"), &Value::Null));
+    let cdn = json!({"s3": {"bucket": "own", "publicDomain": "cdn.example"}});
+    assert_eq!(s3(json!({}), &cdn)["publicDomain"], "cdn.example");
+    assert_eq!(s3(json!({"Bucket": "other"}), &cdn)["publicDomain"], Value::Null);
     // Without a word of a place the operator's default stands, and the names still count.
     let made = spec(&json!({"Output": {"Cos": {"TargetDir": "a/", "TargetName": "b.mp4"}}}), json!({}));
     assert_eq!(made["output"]["destination"], Value::Null);

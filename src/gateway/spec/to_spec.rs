@@ -126,12 +126,14 @@ fn s3(cos: &Cos, installed: &Installed) -> Result<Option<S3Spec>, Refusal> {
         true => domain.clone(),
         false => format!("http://{domain}"),
     });
+    let bucket = named.unwrap_or_else(|| own.bucket.clone());
     Ok(Some(S3Spec {
-        bucket: named.unwrap_or_else(|| own.bucket.clone()),
         region: region.as_ref().map(|region| region.as_str().to_owned()).or_else(|| own.region.clone()),
         // The two exclude each other.
         presign_seconds: own.presign_seconds.filter(|_| public_domain.is_none()),
-        public_domain: public_domain.or_else(|| own.public_domain.clone()),
+        // Its own domain is that of its own bucket.
+        public_domain: public_domain.or_else(|| own.public_domain.clone().filter(|_| bucket == own.bucket)),
+        bucket,
         ..own
     }))
 }
