@@ -6,12 +6,14 @@ pub mod action;
 pub mod auth;
 mod backend;
 mod body;
+mod listen;
 mod prefix;
 mod router;
 mod secret;
 mod spec;
 
 pub use backend::{Backend, BackendError};
+pub use listen::{ListenArgs, Listening};
 pub use prefix::{BadPrefix, Prefix};
 pub use router::{Gateway, router};
 pub use secret::Secret;
