@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::complaint::Complaint;
+use crate::gateway::{self, GatewayArgs};
 use crate::janitor::{self, JanitorArgs};
 use crate::local::{self, LocalCommand};
 use crate::operator::{self, OperatorArgs};
@@ -42,6 +43,8 @@ Example:
     Crd,
     /// Make recordings of a Kubernetes cluster: one Job for each Recording
     Operator(Box<OperatorArgs>),
+    /// Answer the Action API with recordings of a Kubernetes cluster
+    Gateway(Box<GatewayArgs>),
     #[command(flatten)]
     Pod(PodCommand),
     /// Remove from a volume claim the session folders that nothing needs any more
@@ -88,6 +91,7 @@ fn run(command: Command) -> Result<ExitCode, Complaint> {
             Ok(ExitCode::Done)
         }
         Command::Operator(args) => on_threads(operator::operator(*args)),
+        Command::Gateway(args) => on_threads(gateway::gateway(*args)),
         Command::Pod(command) => match pod::init::take_over()? {
             Some(code) => Ok(code),
             None => on_threads(pod::run(command)),

@@ -6,6 +6,7 @@ pub mod action;
 pub mod auth;
 mod backend;
 mod body;
+mod kubernetes;
 mod listen;
 mod prefix;
 mod router;
@@ -13,6 +14,8 @@ mod secret;
 mod spec;
 
 pub use backend::{Backend, BackendError};
+pub use kubernetes::GatewayArgs;
+pub(crate) use kubernetes::gateway;
 pub use listen::{ListenArgs, Listening};
 pub use prefix::{BadPrefix, Prefix};
 pub use router::{Gateway, router};

@@ -4,6 +4,9 @@
 mod basics;
 mod delivery;
 mod figures;
+mod gateway;
+#[path = "../pod/http.rs"]
+mod http;
 mod lifecycle;
 #[path = "../media/support/mod.rs"]
 #[allow(dead_code, unused_imports)]

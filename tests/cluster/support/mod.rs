@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod cluster;
+pub mod gateway;
 pub mod operator;
 pub mod pods;
 pub mod recording;

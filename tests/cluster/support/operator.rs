@@ -119,7 +119,7 @@ impl Operator {
 fn account(space: &Space) -> String {
     let manifest = include_str!("../manifests/namespaced.yaml").replace("NAMESPACE", &space.name);
     super::cluster::apply_text(&manifest);
-    kubeconfig(&space.name)
+    kubeconfig(&space.name, "panorec-operator")
 }
 
 /// The account of the manifests for the whole cluster, and one more right: this operator is outside.
@@ -135,11 +135,12 @@ fn cluster_account() -> String {
           "subjects": [{ "kind": "ServiceAccount", "name": "panorec-operator", "namespace": "panorec-system" }] }
     ] });
     super::cluster::apply(&proxy).expect("a role");
-    kubeconfig("panorec-system")
+    kubeconfig("panorec-system", "panorec-operator")
 }
 
-fn kubeconfig(namespace: &str) -> String {
-    let token = super::kubectl(&["create", "token", "panorec-operator", "--duration=4h", "-n", namespace]);
+/// What an account of a namespace reaches the API server by.
+pub fn kubeconfig(namespace: &str, account: &str) -> String {
+    let token = super::kubectl(&["create", "token", account, "--duration=4h", "-n", namespace]);
     let text = super::kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]);
     let mut config: Value = serde_json::from_str(&text).expect("JSON");
     config["users"][0]["user"] = json!({ "token": token.trim() });
