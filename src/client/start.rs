@@ -28,8 +28,9 @@ Examples:
   panorec action start --data - < data.json")]
 pub struct StartArgs {
     /// The page, http or https (RecordURL)
+    // Not `url`, by which clap knows the gateway's.
     #[arg(value_name = "URL", required_unless_present = "data")]
-    url: Option<String>,
+    page: Option<String>,
     /// Begin with the Data in this file, or with what standard input says for -; options go over it
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -174,7 +175,7 @@ impl StartArgs {
     }
 
     fn put(&self, data: &mut Data) -> Result<(), Complaint> {
-        data.put("RecordURL", &self.url)?;
+        data.put("RecordURL", &self.page)?;
         data.put("ClientToken", &self.client_token.as_ref().map(ToString::to_string))?;
         data.put("ManualStart", &self.manual_start.then_some(true))?;
         data.put("Width", &self.width)?;
