@@ -46,7 +46,7 @@ impl Server {
             match lines.recv_timeout(START) {
                 Ok(line) => {
                     let url = line.split_once("listening at ").map(|(_, rest)| rest);
-                    let url = url.and_then(|rest| rest.split(|c: char| c.is_whitespace() || c == '"').next());
+                    let url = url.and_then(|rest| rest.split(|c: char| c.is_whitespace() || "\";,".contains(c)).next());
                     if let Some(url) = url {
                         break url.to_owned();
                     }
