@@ -1,6 +1,6 @@
 # Everything sets up what it needs first; a second run skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-style test-unit test-media test-pod test-store test-cluster bench cluster cluster-down fmt lint
+.PHONY: help setup demo test test-style test-unit test-clients test-media test-pod test-store test-cluster bench cluster cluster-down fmt lint
 
 stage := scripts/stage
 
@@ -18,6 +18,7 @@ demo: ## record a page for 10 s to recordings/demo.mp4: make demo [URL=https://â
 test: setup ## all set-up, then every test
 	@$(stage) test-style $(MAKE) --no-print-directory test-style
 	@$(stage) test-unit $(MAKE) --no-print-directory test-unit
+	@$(stage) test-clients $(MAKE) --no-print-directory test-clients
 	@$(stage) test-media $(MAKE) --no-print-directory test-media
 	@$(stage) test-pod $(MAKE) --no-print-directory test-pod
 	@$(stage) test-store $(MAKE) --no-print-directory test-store
@@ -26,10 +27,14 @@ test: setup ## all set-up, then every test
 test-style: ## formatting and clippy
 	@cargo fmt --check
 	@cargo clippy --locked --all-targets -- -D warnings
-	@cargo clippy --locked --test api --test cluster --test media --test pod --test store -- -D warnings
+	@cargo clippy --locked --test api --test clients --test cluster --test media --test pod --test store -- -D warnings
 
 test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked
+
+test-clients: setup ## panorec action and the samples of docs/samples against a real panorec serve (ONLY=name)
+	@scripts/setup clients
+	@cargo test --locked --test clients -- --show-output $(ONLY)
 
 test-media: setup ## real recordings of real pages, measured (ONLY=name: those whose name has it)
 	@cargo test --locked --release --test media -- --test-threads=1 --show-output $(ONLY)

@@ -4,10 +4,11 @@
 //! session folder, `session` folds the journal into a state, `publisher` splices the parts and
 //! packages them, `store` keeps the result. `local` runs both halves in one process, `pod` each in a
 //! container of its own. `egress` says which addresses may be reached on a recording's behalf. `gateway` speaks the
-//! Action API.
+//! Action API, and `client` asks one.
 //! docs/ARCHITECTURE.md has the map and the invariants.
 
 pub mod cli;
+pub mod client;
 mod complaint;
 pub mod egress;
 pub mod gateway;

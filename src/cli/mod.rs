@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::client::{self, ActionArgs};
 use crate::complaint::Complaint;
 use crate::gateway::{self, GatewayArgs};
 use crate::janitor::{self, JanitorArgs};
@@ -36,6 +37,8 @@ PANOREC_LOG says what to log to stderr, for example PANOREC_LOG=info or panorec:
 enum Command {
     #[command(flatten)]
     Local(LocalCommand),
+    /// Ask a gateway to record, and how it stands: a client of the Action API
+    Action(Box<ActionArgs>),
     /// Print the definition of the Recording resource for Kubernetes, as YAML
     #[command(after_help = "\
 Example:
@@ -85,6 +88,7 @@ pub fn main() -> std::process::ExitCode {
 fn run(command: Command) -> Result<ExitCode, Complaint> {
     match command {
         Command::Local(command) => on_threads(local::run(command)),
+        Command::Action(args) => on_threads(client::action(*args)),
         Command::Crd => {
             let yaml = resource::yaml().map_err(Complaint::internal)?;
             std::io::stdout().write_all(yaml.as_bytes()).map_err(Complaint::internal)?;

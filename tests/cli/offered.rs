@@ -42,6 +42,10 @@ fn help_has_examples_and_names_every_flag_of_the_contract() {
     for command in ["resume", "ctl", "publish", "discard", "completions"] {
         says(&help(&[command, "--help"]), &format!("  panorec {command} "));
     }
+    says(&help(&["action", "--help"]), "  panorec action describe ");
+    for command in ["start", "describe", "list", "raw"] {
+        says(&help(&["action", command, "--help"]), &format!("  panorec action {command} "));
+    }
     says(&help(&["--help"]), "8 interrupted and\nresumable");
     says(&help(&["--version"]), env!("CARGO_PKG_VERSION"));
 }
@@ -53,7 +57,7 @@ fn completions_know_the_subcommands() {
         let output = place.panorec(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0));
         let script = String::from_utf8(output.stdout).unwrap();
-        for word in ["record", "resume", "ctl", "publish", "discard", "constant-frame-rate"] {
+        for word in ["record", "resume", "ctl", "publish", "discard", "constant-frame-rate", "action", "hmac-sha384"] {
             says(&script, word);
         }
     }

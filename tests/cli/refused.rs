@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Place, says};
+use crate::{PAGE, Place, says};
 
 #[test]
 fn values_out_of_bounds_are_refused_with_the_bounds() {
@@ -110,6 +110,28 @@ fn a_session_folder_must_be_new_to_record_and_a_session_to_resume() {
     }
     says(&place.is_refused(&["ctl", "missing", "stop"]), "holds no session");
     says(&place.is_refused(&["ctl", "missing", "explode"]), "pause, resume, refresh, stop");
+}
+
+#[test]
+fn an_action_that_cannot_be_asked_is_refused_before_anything_is_sent() {
+    let place = Place::new();
+    fs::write(place.path().join("list"), "[]").unwrap();
+    for (args, words) in [
+        (&["start"][..], "URL"),
+        (&["start", "--data", "none"], "cannot be used"),
+        (&["start", "--data", "list"], "Data must be an object"),
+        (&["start", PAGE, "--client-token", "a b"], "1 to 64 visible ASCII characters"),
+        (&["start", PAGE, "--user-data", "{"], "it must be JSON"),
+        (&["list", "--from", "yesterday"], "2026-03-01"),
+        (&["describe", "lesson", "--wait", "done"], "finished"),
+        (&["describe", "lesson", "--within", "1h"], "--wait"),
+        (&["list", "--algorithm", "hmac-md5"], "hmac-sha256"),
+        (&["list", "--url", "https://gateway.example/?a=1"], "base URL"),
+        (&["list", "--key-id", "school"], "--key-file FILE"),
+        (&["list", "--key-id", "school", "--key-file", "none"], "cannot be used"),
+    ] {
+        says(&place.is_refused(&[&["action"], args].concat()), words);
+    }
 }
 
 #[test]
