@@ -91,10 +91,11 @@ impl Drop for Space {
             );
         }
         // Finalizers go first: the operator of this test may be gone already.
-        let names = kubectl_may_fail(&["get", "recordings", "-n", &self.name, "-o", "name"]);
+        let held = r#"jsonpath={range .items[?(@.metadata.finalizers)]}{.metadata.name}{"\n"}{end}"#;
+        let names = kubectl_may_fail(&["get", "recordings", "-n", &self.name, "-o", held]);
         for name in String::from_utf8_lossy(&names.stdout).lines() {
             let patch = r#"{"metadata":{"finalizers":null}}"#;
-            kubectl_may_fail(&["patch", name, "-n", &self.name, "--type=merge", "-p", patch]);
+            kubectl_may_fail(&["patch", "recordings", name, "-n", &self.name, "--type=merge", "-p", patch]);
         }
         kubectl_may_fail(&["delete", "namespace", &self.name, "--wait=false"]);
         kubectl_may_fail(&["delete", "pods", "--all", "-n", &self.name, "--grace-period=0", "--force"]);
