@@ -14,6 +14,7 @@ mod report;
 mod screen;
 mod session;
 mod signals;
+mod work;
 
 use clap::Subcommand;
 
