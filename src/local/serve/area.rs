@@ -166,7 +166,7 @@ impl Area {
 
     fn names(&self) -> io::Result<Vec<String>> {
         let entries = fs::read_dir(&self.folder)?;
-        entries.filter_map(|entry| Some(entry.map(|entry| entry.file_name().into_string().ok()).transpose()?)).collect()
+        entries.filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose()).collect()
     }
 }
 
