@@ -1,6 +1,6 @@
 # Everything sets up what it needs first; a second run skips what is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-style test-unit test-clients test-media test-pod test-store test-cluster bench cluster cluster-down fmt lint
+.PHONY: help setup demo test test-style test-unit test-clients test-media test-pod test-serve test-store test-cluster bench cluster cluster-down fmt lint
 
 stage := scripts/stage
 
@@ -21,13 +21,14 @@ test: setup ## all set-up, then every test
 	@$(stage) test-clients $(MAKE) --no-print-directory test-clients
 	@$(stage) test-media $(MAKE) --no-print-directory test-media
 	@$(stage) test-pod $(MAKE) --no-print-directory test-pod
+	@$(stage) test-serve $(MAKE) --no-print-directory test-serve
 	@$(stage) test-store $(MAKE) --no-print-directory test-store
 	@$(stage) test-cluster $(MAKE) --no-print-directory test-cluster
 
 test-style: ## formatting and clippy
 	@cargo fmt --check
 	@cargo clippy --locked --all-targets -- -D warnings
-	@cargo clippy --locked --test api --test clients --test cluster --test media --test pod --test store -- -D warnings
+	@cargo clippy --locked --test api --test clients --test cluster --test media --test pod --test serve --test store -- -D warnings
 
 test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked
@@ -41,6 +42,9 @@ test-media: setup ## real recordings of real pages, measured (ONLY=name: those w
 
 test-pod: setup ## a recorder pod's containers as processes, killed and restarted
 	@cargo test --locked --release --test pod -- --test-threads=1 --show-output $(ONLY)
+
+test-serve: setup ## `panorec serve` over HTTP: conformance, a recording's life, kills, keys (ONLY=name)
+	@cargo test --locked --release --test serve -- --test-threads=1 --show-output $(ONLY)
 
 test-store: setup ## delivery to a real object store, with what happens on the way (ONLY=name)
 	@scripts/setup store

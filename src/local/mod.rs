@@ -1,4 +1,4 @@
-//! Both halves in one process: record, resume, publish, ctl, discard.
+//! Both halves in one process: record, resume, publish, ctl, discard, serve.
 //! Called by cli; it knows recorder and publisher.
 //! Never: keeps state of its own; what it knows of a recording it reads from the session folder.
 
@@ -12,14 +12,16 @@ mod output;
 mod plan;
 mod report;
 mod screen;
+mod serve;
 mod session;
 mod signals;
+mod work;
 
 use clap::Subcommand;
 
 pub(crate) use plan::state_folder;
 
-pub use cli::{CtlArgs, DiscardArgs, PublishArgs, RecordArgs, ResumeArgs};
+pub use cli::{CtlArgs, DiscardArgs, PublishArgs, RecordArgs, ResumeArgs, ServeArgs};
 
 use crate::complaint::Complaint;
 use crate::session::exit::ExitCode;
@@ -37,6 +39,8 @@ pub enum LocalCommand {
     Publish(PublishArgs),
     /// Remove a session, and what of it a store has that was not finished
     Discard(DiscardArgs),
+    /// Record what clients of the Action API ask for, and serve the files
+    Serve(Box<ServeArgs>),
 }
 
 /// Runs the command to its end.
@@ -49,5 +53,6 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Complaint> {
         LocalCommand::Publish(args) => session::publish(&args, &screen).await,
         LocalCommand::Ctl(args) => ctl::ctl(&args).await,
         LocalCommand::Discard(args) => discard::discard(&args).await,
+        LocalCommand::Serve(args) => serve::serve(*args, &screen).await,
     }
 }

@@ -96,6 +96,7 @@ impl Plan {
                 contact_sheet: args.contact_sheet,
                 intermediate: None,
                 callback: None,
+                served: None,
                 remove_session,
             },
             session,

@@ -25,7 +25,10 @@ pub(super) fn write(dir: &SessionDir, folded: &Folded) -> Result<(), Complaint> 
 }
 
 fn report_of(dir: &SessionDir, folded: &Folded) -> Result<Report, Complaint> {
-    Ok(Report::of(dir.delivery()?.task_id, folded, Items::All))
+    let delivery = dir.delivery()?;
+    let mut report = Report::of(delivery.task_id.clone(), folded, Items::All);
+    report.date(&delivery);
+    Ok(report)
 }
 
 /// Says in a few lines what there is.

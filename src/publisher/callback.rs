@@ -4,6 +4,8 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::callback_secret::CallbackSecret;
 use super::publish::Publication;
@@ -29,6 +31,15 @@ pub enum Tries {
     Anew,
 }
 
+/// The body of the POST.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    described: Described,
+    #[serde(rename = "UserData", skip_serializing_if = "Option::is_none")]
+    user_data: Option<&'a Value>,
+}
+
 impl Publication<'_> {
     /// Posts the result where the delivery says, if it does, and journals each try: from `CallbackStarted` to
     /// `CallbackFailed`.
@@ -46,9 +57,12 @@ impl Publication<'_> {
             None => (0, None),
         };
         self.run.append(PublisherEvent::CallbackStarted)?;
-        let mut described = Described::from(&Report::of(self.delivery.task_id.clone(), &self.folded()?, Items::All));
+        let mut report = Report::of(self.delivery.task_id.clone(), &self.folded()?, Items::All);
+        report.date(self.delivery);
+        let mut described = Described::from(&report);
         described.status = Phase::Callback;
-        self.post_until_taken(callback, &described, tried, last.unwrap_or_default()).await
+        let told = Told { described, user_data: callback.user_data.as_ref() };
+        self.post_until_taken(callback, &told, tried, last.unwrap_or_default()).await
     }
 
     /// The state of the session; without the recorder's half where that cannot be read.
@@ -62,7 +76,7 @@ impl Publication<'_> {
     async fn post_until_taken(
         &self,
         callback: &Callback,
-        described: &Described,
+        told: &Told<'_>,
         tried: u32,
         mut last: String,
     ) -> Result<(), FolderError> {
@@ -72,7 +86,7 @@ impl Publication<'_> {
             }
             // Counts before it is made: whoever goes on after a crash makes no try too many.
             self.run.append(PublisherEvent::CallbackTrying { attempt })?;
-            let error = post(callback, self.resolver, described).await.err();
+            let error = post(callback, self.resolver, told).await.err();
             self.run.append(PublisherEvent::CallbackTried { attempt, error: error.clone() })?;
             match error {
                 None => return Ok(()),
@@ -87,9 +101,9 @@ impl Publication<'_> {
 }
 
 /// One try. The error is a code and words, as clients of the Action API know them.
-async fn post(callback: &Callback, resolver: &Resolver, described: &Described) -> Result<(), String> {
+async fn post(callback: &Callback, resolver: &Resolver, told: &Told<'_>) -> Result<(), String> {
     let bad = |error: &dyn std::fmt::Display| format!("ERR_BAD_REQUEST:{error}");
-    let body = serde_json::to_vec(described).map_err(|error| bad(&error))?;
+    let body = serde_json::to_vec(told).map_err(|error| bad(&error))?;
     // Read anew each time: it may be mended meanwhile.
     let secret = callback.secret.as_deref().map(CallbackSecret::read).transpose().map_err(|error| bad(&error))?;
     resolver.judge_literal(&callback.url).map_err(|error| refused(&error))?;

@@ -28,7 +28,10 @@ pub(super) fn open_store<'a>(
     Ok(match &delivery.destination {
         Destination::Folder { path } => Box::new(FolderStore::new(path, session.output_folder())),
         // Moving a file onto itself changes nothing: it is there.
-        Destination::Session => Box::new(FolderStore::new(session.output_folder(), session.output_folder())),
+        Destination::Session => {
+            let store = FolderStore::new(session.output_folder(), session.output_folder());
+            Box::new(store.served(delivery.served.clone()))
+        }
         Destination::S3(place) => Box::new(S3Store::new(place, Box::new(Journaled { session, run }), resolver)?),
         Destination::Vod(place) => {
             Box::new(VodStore::new(place, Rc::new(Journaled { session, run }), media, resolver)?)

@@ -100,6 +100,7 @@ pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, installation: &Installation
         contact_sheet: false,
         intermediate,
         callback,
+        served: None,
         remove_session: false,
     };
     let encryption = output.encryption.as_ref();
@@ -124,6 +125,7 @@ fn callback(spec: &spec::Callback) -> Result<Callback, Rejection> {
         timeout_ms: spec.timeout_seconds.saturating_mul(1_000),
         pause_ms: spec.pause_seconds.saturating_mul(1_000),
         secret: spec.secret_ref.as_ref().map(|_| PathBuf::from(CALLBACK_FILE)),
+        user_data: None,
     })
 }
 

@@ -9,6 +9,7 @@ use super::event::{DisplayKind, Failure, GapCause, PublishFailure};
 use super::fold::{Folded, Gap, Pause, Phase, Warnings};
 use super::intent::By;
 use super::name::TaskId;
+use super::request::Delivery;
 
 /// How many pauses and gaps a summary lists.
 pub const NEWEST_ITEMS: usize = 64;
@@ -167,6 +168,13 @@ impl Status {
 impl Report {
     pub fn of(task_id: TaskId, folded: &Folded, items: Items) -> Report {
         Report { task_id, status: Status::of(folded, items), warnings: folded.warnings.clone(), republish: None }
+    }
+
+    /// Counts from when the recording was asked for, where the delivery says that: it may have begun later.
+    pub fn date(&mut self, delivery: &Delivery) {
+        if let Some(served) = &delivery.served {
+            self.status.create_time = Some(served.created);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::folder_growing::FolderGrowing;
 use super::growing::{Expected, GrowingFile};
 use super::{Delivered, Store, StoreError};
+use crate::session::request::Served;
 
 /// Delivers into one folder, which must be there.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct FolderStore {
     folder: PathBuf,
     /// Where files grow that are not finished.
     nursery: PathBuf,
+    /// Where the folder's files can be had.
+    served: Option<Served>,
 }
 
 impl FolderStore {
@@ -24,7 +27,12 @@ impl FolderStore {
         let (folder, nursery) = (folder.into(), nursery.into());
         let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
         let nursery = if device(&folder) == device(&nursery) { nursery } else { folder.clone() };
-        FolderStore { folder, nursery }
+        FolderStore { folder, nursery, served: None }
+    }
+
+    /// Gives each file its URL.
+    pub fn served(self, served: Option<Served>) -> Self {
+        FolderStore { served, ..self }
     }
 }
 
@@ -44,7 +52,8 @@ impl Store for FolderStore {
             Err(error) => return Err(refused(&target, size_bytes, error)),
         }
         sync_folder(&self.folder).map_err(|error| refused(&target, size_bytes, error))?;
-        Ok(Delivered { name: name.to_owned(), size_bytes, url: None, file_id: None })
+        let url = self.served.as_ref().map(|served| served.url(name).into());
+        Ok(Delivered { name: name.to_owned(), size_bytes, url, file_id: None })
     }
 
     fn grow<'s>(&'s self, name: &str, expected: Expected) -> Result<Box<dyn GrowingFile + 's>, StoreError> {

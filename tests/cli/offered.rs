@@ -39,7 +39,7 @@ fn help_has_examples_and_names_every_flag_of_the_contract() {
         says(&record, flag);
     }
     says(&record, "panorec record https://example.com/lesson -o lesson.mp4 --duration 10m");
-    for command in ["resume", "ctl", "publish", "discard", "completions"] {
+    for command in ["resume", "ctl", "publish", "discard", "serve", "completions"] {
         says(&help(&[command, "--help"]), &format!("  panorec {command} "));
     }
     says(&help(&["action", "--help"]), "  panorec action describe ");
@@ -57,7 +57,9 @@ fn completions_know_the_subcommands() {
         let output = place.panorec(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0));
         let script = String::from_utf8(output.stdout).unwrap();
-        for word in ["record", "resume", "ctl", "publish", "discard", "constant-frame-rate", "action", "hmac-sha384"] {
+        for word in
+            ["record", "resume", "ctl", "publish", "discard", "serve", "constant-frame-rate", "action", "hmac-sha384"]
+        {
             says(&script, word);
         }
     }

@@ -26,6 +26,7 @@ fn session(place: &Place) -> SessionDir {
         contact_sheet: false,
         intermediate: None,
         callback: None,
+        served: None,
         remove_session: false,
     };
     let request = Request::new(PageUrl::parse(PAGE).unwrap());

@@ -42,6 +42,7 @@ impl World {
             contact_sheet: false,
             intermediate: None,
             callback: None,
+            served: None,
             remove_session: false,
         };
         let request = Request::new(PageUrl::parse("https://school.example/").unwrap());

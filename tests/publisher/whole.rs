@@ -52,6 +52,7 @@ impl World {
             contact_sheet: false,
             intermediate: None,
             callback: None,
+            served: None,
             remove_session: false,
         };
         change(&mut delivery, folder.path());

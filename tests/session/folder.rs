@@ -35,6 +35,7 @@ pub fn delivery() -> Delivery {
         contact_sheet: false,
         intermediate: None,
         callback: None,
+        served: None,
         remove_session: true,
     }
 }

@@ -25,6 +25,7 @@ pub fn recorded(place: &Place, destination: S3Destination, minutes: i64) -> Path
         contact_sheet: false,
         intermediate: None,
         callback: None,
+        served: None,
         remove_session: false,
     };
     let request = Request::new(PageUrl::parse("https://school.example/").expect("a URL"));

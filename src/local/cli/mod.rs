@@ -1,7 +1,8 @@
-//! What can be said to `record`, `resume`, `ctl`, `publish` and `discard`. Help texts and bounds; no logic.
+//! What can be said to `record`, `resume`, `ctl`, `publish`, `discard` and `serve`. Help texts and bounds; no logic.
 
 mod record;
 mod s3;
+mod serve;
 mod vod;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 pub use record::RecordArgs;
 pub use s3::S3Args;
+pub use serve::ServeArgs;
 pub use vod::VodArgs;
 
 #[derive(Debug, Args)]

@@ -129,9 +129,9 @@ pub struct RecordArgs {
     #[arg(long)]
     pub json: bool,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "For -o s3://BUCKET/FOLDER/NAME.mp4, and cos:// of Tencent COS")]
     pub s3: S3Args,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "For -o vod://NAME.mp4 (Tencent Cloud VOD)")]
     pub vod: VodArgs,
 }
 

@@ -13,8 +13,7 @@ use crate::session::request::{
     Tags,
 };
 
-#[derive(Debug, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "For -o s3://BUCKET/FOLDER/NAME.mp4, and cos:// of Tencent COS")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct S3Args {
     /// The store's address, when it is not AWS in its region
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_S3")]

@@ -10,8 +10,7 @@ use url::Url;
 use crate::complaint::Complaint;
 use crate::session::request::{VodDestination, VodText};
 
-#[derive(Debug, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "For -o vod://NAME.mp4 (Tencent Cloud VOD)")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct VodArgs {
     /// JSON with secretId and secretKey, and token where they are temporary
     #[arg(long, value_name = "FILE")]

@@ -236,6 +236,11 @@ async fn record(
     };
     let result = converge.run(&mut controls, &mut browser_events, &mut media_events).await;
     converge.show();
+    // A stage that is not up yet goes with its recorder: nobody would end what it starts.
+    if let Some(building) = converge.building.take() {
+        building.abort();
+        let _ = building.await;
+    }
     match result {
         Err(RecorderError::Folder(FolderError::Superseded { newer, .. })) => {
             tracing::warn!(%newer, "a newer run has taken this session over");

@@ -194,7 +194,12 @@ impl SessionDir {
     /// Says something to the recording. It takes effect when the recorder has journaled it.
     pub fn tell(&self, saying: Saying) -> Result<Intent, FolderError> {
         let now = jiff::Timestamp::now();
-        document::tell(&self.root.folder(PublisherEvent::HALF)?, |before| saying.to(before, now))
+        self.change_intent(|before| saying.to(before, now))
+    }
+
+    /// Tells the recording another intent than the one before; what others tell meanwhile comes before or after it.
+    pub fn change_intent(&self, change: impl FnOnce(Intent) -> Intent) -> Result<Intent, FolderError> {
+        document::tell(&self.root.folder(PublisherEvent::HALF)?, change)
     }
 
     /// The folder in which `intent.json` appears, by rename; for watching it.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 /// Where the result is posted. The defaults are the Action API's figures.
@@ -22,13 +23,16 @@ pub struct Callback {
     /// The file with the signing key and further headers, if there is one. An absolute path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<PathBuf>,
+    /// What whoever asked for the recording wants to be told with the result, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<Value>,
 }
 
 impl Callback {
     /// With the Action API's figures.
     pub fn to(url: Url) -> Callback {
         let (attempts, timeout_ms, pause_ms) = (Callback::attempts(), Callback::timeout_ms(), Callback::pause_ms());
-        Callback { url, attempts, timeout_ms, pause_ms, secret: None }
+        Callback { url, attempts, timeout_ms, pause_ms, secret: None, user_data: None }
     }
 
     fn attempts() -> u32 {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
@@ -39,8 +40,32 @@ pub struct Delivery {
     /// Where the result is posted once everything is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
+    /// Of a recording that a client of `panorec serve` asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Served>,
     /// Remove the session folder once everything is delivered.
     pub remove_session: bool,
+}
+
+/// What counts of a client's request besides what is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Served {
+    /// When it was asked for: the recording may have waited for its turn since.
+    pub created: Timestamp,
+    /// The URL of a folder in which files that stay in the session can be had.
+    pub files: Url,
+}
+
+impl Served {
+    /// The URL of a file that stays in the session.
+    pub fn url(&self, name: &str) -> Url {
+        let mut url = self.files.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(name);
+        }
+        url
+    }
 }
 
 /// Where the finished files go.

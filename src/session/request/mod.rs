@@ -14,7 +14,7 @@ pub use bounds::{
     VideoDuration,
 };
 pub use callback::Callback;
-pub use delivery::{BadDelivery, Delivery, Destination, FileName, Format, HlsIv, HlsKey, Intermediate};
+pub use delivery::{BadDelivery, Delivery, Destination, FileName, Format, HlsIv, HlsKey, Intermediate, Served};
 pub use s3::{
     Addressing, BadS3, BucketName, Credentials, Encryption, KeyPrefix, KmsKeyId, Link, Metadata, RegionName,
     S3Destination, Signature, Tags,

@@ -37,6 +37,7 @@ fn session(stand: &Stand, format: Format) -> PathBuf {
         contact_sheet: false,
         intermediate: None,
         callback: None,
+        served: None,
         remove_session: false,
     };
     let request = Request::new(PageUrl::parse("https://school.example/").expect("a URL"));

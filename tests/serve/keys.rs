@@ -1,0 +1,59 @@
+//! Keys: who may call, what each may do, and that they change while it runs.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::place::{DEADLINE, Place, end};
+use crate::support::{Scratch, Server};
+
+#[test]
+fn keys_say_who_may_call_and_how_many_tasks_each_has() {
+    let server = Server::start();
+    let scratch = Scratch::new();
+    let file = scratch.join("keys.json");
+    let keys = |more: &str| {
+        let text = format!(
+            r#"{{"keys": [{{"id": "one", "secret": "s1", "namespace": "a", "maxConcurrent": 1}},
+                         {{"id": "two", "secret": "s2", "namespace": "b"}}{more}]}}"#
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    keys("");
+    let place = Place::new(&["--keys", file.to_str().unwrap()]);
+    let run = place.serve();
+    let nobody = place.client();
+    let (one, two) = (nobody.signing("one", "s1"), nobody.signing("two", "s2"));
+    let refused = |client: &crate::client::Client, status: u16, message: &str| {
+        let answer = client.post(json!({"Action": "List"}).to_string().as_bytes());
+        assert_eq!((answer.status, answer.json()), (status, json!({"message": message})));
+    };
+    refused(&nobody, 401, "HMAC id or signature missing.");
+    refused(&nobody.signing("three", "s3"), 401, "HMAC apikey is invalid for API.");
+    refused(&nobody.signing("one", "s2"), 401, "HMAC signature does not match.");
+
+    let data = json!({"RecordURL": server.url("clock.html"), "ManualStart": true, "Width": 640, "Height": 360});
+    let task = one.start(data.clone());
+    let limited = one.post(json!({"Action": "Start", "Data": data}).to_string().as_bytes());
+    assert_eq!((limited.status, limited.json()), (429, json!({"message": "API rate limit exceeded."})));
+    assert_eq!(two.describe(&task)["ErrorMessage"], "invalid task id, task not found");
+    assert_eq!(two.tell("Stop", &task)["ErrorMessage"], "invalid task id, task not found");
+    assert_eq!(
+        (one.ask("List", json!({}))["Total"].clone(), two.ask("List", json!({}))["Total"].clone()),
+        (json!(1), json!(0))
+    );
+    one.tell("Stop", &task);
+    one.until(&task, "finished", DEADLINE);
+    let again = one.start(data);
+    one.tell("Stop", &again);
+    one.until(&again, "finished", DEADLINE);
+
+    keys(r#", {"id": "three", "secret": "s3"}"#);
+    let until = Instant::now() + DEADLINE;
+    let list = json!({"Action": "List"}).to_string();
+    while nobody.signing("three", "s3").post(list.as_bytes()).status != 200 {
+        assert!(Instant::now() < until, "the new key is not known");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    end(run);
+}

@@ -1,0 +1,45 @@
+//! `panorec serve` over HTTP, with real pages in real Chromes.
+
+#[path = "../gateway/client.rs"]
+mod client;
+#[path = "../gateway/conformance.rs"]
+mod conformance;
+mod keys;
+mod killed;
+mod life;
+mod place;
+mod queue;
+#[allow(dead_code, unused_imports)] // this test uses its share
+#[path = "../media/support/mod.rs"]
+mod support;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use conformance::Pages;
+use place::{Place, end};
+use support::Server;
+use support::server::Answer;
+
+/// All of the suite on one gateway; `validation` first, for it expects that nothing was made before.
+#[test]
+fn conforms_to_the_action_api() {
+    let tries = AtomicUsize::new(0);
+    let slow: Answer = Box::new(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
+        0..3 => (503, Vec::new()),
+        _ => (204, Vec::new()),
+    });
+    let server = Server::with(None, HashMap::from([("/slow".to_owned(), slow)]));
+    let pages = Pages { page: server.url("clock.html"), slow_callback: server.url("slow") };
+    let place = Place::new(&["--max-recordings", "2"]);
+    let run = place.serve();
+    let client = place.client();
+    conformance::envelope(&client);
+    conformance::validation(&client);
+    conformance::no_task(&client);
+    conformance::lenient(&client, &pages);
+    conformance::names(&client, &pages);
+    conformance::statuses(&client, &pages);
+    conformance::lists(&client, &pages);
+    end(run);
+}
