@@ -10,7 +10,9 @@ use super::destination;
 use super::installation::Installation;
 use super::spec::{self, EncryptionSpec, OutputSpec, RecordingSpec};
 use crate::session::name::TaskId;
-use crate::session::request::{Callback, Delivery, FileName, Format, HlsKey, PageUrl, PictureSize, PlainText, Request};
+use crate::session::request::{
+    Callback, Delivery, FileName, Format, HlsKey, PageUrl, PictureSize, PlainText, Request, Served,
+};
 
 /// The login state of the page, where the pod has it: a key of the Secret named by
 /// page.loginSecretRef.
@@ -96,11 +98,11 @@ pub fn ask(spec: &RecordingSpec, origin: Origin<'_>, installation: &Installation
         segment_seconds: output.segment_seconds,
         live_playlist: output.live_playlist && output.format == Format::Hls,
         key: output.encryption.as_ref().map(hls_key).transpose()?,
-        thumbnail: false,
+        thumbnail: output.thumbnail,
         contact_sheet: false,
         intermediate,
         callback,
-        served: None,
+        served: Some(Served { created: origin.created, files: None }),
         remove_session: false,
     };
     let encryption = output.encryption.as_ref();
@@ -125,7 +127,12 @@ fn callback(spec: &spec::Callback) -> Result<Callback, Rejection> {
         timeout_ms: spec.timeout_seconds.saturating_mul(1_000),
         pause_ms: spec.pause_seconds.saturating_mul(1_000),
         secret: spec.secret_ref.as_ref().map(|_| PathBuf::from(CALLBACK_FILE)),
-        user_data: None,
+        user_data: spec
+            .user_data
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(reject("spec.callback.userData"))?,
     })
 }
 

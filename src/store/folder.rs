@@ -52,7 +52,7 @@ impl Store for FolderStore {
             Err(error) => return Err(refused(&target, size_bytes, error)),
         }
         sync_folder(&self.folder).map_err(|error| refused(&target, size_bytes, error))?;
-        let url = self.served.as_ref().map(|served| served.url(name).into());
+        let url = self.served.as_ref().and_then(|served| served.url(name)).map(Into::into);
         Ok(Delivered { name: name.to_owned(), size_bytes, url, file_id: None })
     }
 

@@ -96,6 +96,12 @@ fn what_cannot_be_followed_is_named() {
         ("page.userAgent", json!("two\nlines"), "spec.page.userAgent", "one line"),
         ("page.title", json!("two\nlines"), "spec.page.title", "one line"),
         ("callback.url", json!("https://[school]/"), "spec.callback.url", "cannot be read"),
+        (
+            "callback",
+            json!({ "url": "https://school.example/", "userData": "{" }),
+            "spec.callback.userData",
+            "EOF while parsing",
+        ),
         ("intermediate.type", json!("Bucket"), "spec.intermediate.type", "name a bucket or VOD"),
         ("output.destination.s3.bucket", json!("b"), "spec.output.destination.s3.bucket", "not a bucket's name"),
         (

@@ -30,8 +30,8 @@ pub fn from_spec(spec: &RecordingSpec) -> Result<Parameters, BadUrl> {
         max_bitrate: spec.output.video.max_bitrate_kbps,
         codec: spec.output.video.codec,
         pause_mode: spec.pause_mode,
-        thumbnail: false,
-        user_data: None,
+        thumbnail: spec.output.thumbnail,
+        user_data: spec.callback.as_ref().and_then(|callback| serde_json::from_str(callback.user_data.as_ref()?).ok()),
     })
 }
 

@@ -46,6 +46,7 @@ fn every_field_comes_to_its_place() {
         "ManualStart": "true", "Width": 0, "Height": 361, "CallbackURL": "http://school.example/done",
         "MaxDurationLimit": 7200, "PageTitle": "Lesson", "Headers": {"UserAgent": "Mozilla"}, "FrameRate": 15,
         "MaxBitrate": 500, "Codec": "VP9", "PauseMode": "Black", "StorageType": "cos", "LoginState": {"cookies": []},
+        "Thumbnail": true, "UserData": {"class": 7},
         "Output": {
             "Cos": {"Domain": "abc.example", "Bucket": "lessons-125", "Region": "ap-shanghai", "TargetDir": "/11234/",
                     "TargetName": "lesson.m3u8"},
@@ -59,13 +60,13 @@ fn every_field_comes_to_its_place() {
         "page": {"userAgent": "Mozilla", "title": "Lesson", "loginSecretRef": {"name": TASK}},
         "intermediate": {"type": "Bucket"},
         "output": {
-            "format": "HLS", "directory": "11234", "name": "lesson", "segmentSeconds": 30,
+            "format": "HLS", "thumbnail": true, "directory": "11234", "name": "lesson", "segmentSeconds": 30,
             "video": {"codec": "VP9", "maxBitrateKbps": 500},
             "encryption": {"keySecretRef": {"name": TASK}, "keyURL": "https://school.example/key", "iv": KEY},
             "destination": {"s3": {"bucket": "lessons-125", "region": "ap-shanghai",
                                    "publicDomain": "http://abc.example"}},
         },
-        "callback": {"url": "http://school.example/done"},
+        "callback": {"url": "http://school.example/done", "userData": "{\"class\":7}"},
     }))
     .unwrap();
     assert_eq!(made.spec, expected);

@@ -82,7 +82,10 @@ pub fn to_spec(start: &Start, task_id: &TaskId, installed: &Installed) -> Result
         },
         intermediate: intermediate(asked, installed)?,
         output: OutputSpec { encryption, ..output(asked, installed)? },
-        callback: asked.callback_url.as_ref().map(|url| Callback::to(url.to_string())),
+        callback: asked.callback_url.as_ref().map(|url| Callback {
+            user_data: asked.user_data.as_ref().map(ToString::to_string),
+            ..Callback::to(url.to_string())
+        }),
         ttl_seconds_after_finished: None,
     };
     Ok(Made { spec, secret })
@@ -109,6 +112,7 @@ fn output(asked: &Parameters, installed: &Installed) -> Result<OutputSpec, Refus
         encryption: None,
         live_playlist: false,
         segment_seconds: SegmentDuration::default(),
+        thumbnail: asked.thumbnail,
         destination,
     })
 }

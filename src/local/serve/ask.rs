@@ -72,7 +72,7 @@ impl Places {
                 .callback_url
                 .clone()
                 .map(|url| Callback { user_data: asked.user_data.clone(), ..Callback::to(url) }),
-            served: Some(Served { created, files: self.files(task_id)? }),
+            served: Some(Served { created, files: Some(self.files(task_id)?) }),
             remove_session: false,
         };
         Ok((request, delivery))

@@ -61,6 +61,10 @@ pub struct OutputSpec {
     #[serde(default)]
     pub segment_seconds: SegmentDuration,
 
+    /// Makes a picture of the video besides: <name>.jpg.
+    #[serde(default)]
+    pub thumbnail: bool,
+
     /// Where the video goes. Left out: what the installation has as its default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<DestinationSpec>,

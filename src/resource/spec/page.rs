@@ -103,13 +103,18 @@ pub struct Callback {
     /// signed with (signingKey), further headers of it (headers), or both, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretRef>,
+
+    /// JSON that the callback hands on as UserData, at most 8192 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 8192))]
+    pub user_data: Option<String>,
 }
 
 impl Callback {
     /// With the Action API's figures.
     pub fn to(url: String) -> Callback {
         let (attempts, timeout_seconds, pause_seconds) = (attempts(), timeout_seconds(), pause_seconds());
-        Callback { url, attempts, timeout_seconds, pause_seconds, secret_ref: None }
+        Callback { url, attempts, timeout_seconds, pause_seconds, secret_ref: None, user_data: None }
     }
 }
 

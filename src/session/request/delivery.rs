@@ -40,7 +40,7 @@ pub struct Delivery {
     /// Where the result is posted once everything is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
-    /// Of a recording that a client of `panorec serve` asked for.
+    /// Of a recording that a client asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served: Option<Served>,
     /// Remove the session folder once everything is delivered.
@@ -53,18 +53,19 @@ pub struct Delivery {
 pub struct Served {
     /// When it was asked for: the recording may have waited for its turn since.
     pub created: Timestamp,
-    /// The URL of a folder in which files that stay in the session can be had.
-    pub files: Url,
+    /// The URL of a folder in which files that stay in the session can be had, if they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Url>,
 }
 
 impl Served {
     /// The URL of a file that stays in the session.
-    pub fn url(&self, name: &str) -> Url {
-        let mut url = self.files.clone();
+    pub fn url(&self, name: &str) -> Option<Url> {
+        let mut url = self.files.clone()?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push(name);
         }
-        url
+        Some(url)
     }
 }
 
