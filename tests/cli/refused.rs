@@ -142,3 +142,20 @@ fn no_command_or_a_wrong_one_is_bad_usage() {
     says(&place.is_refused(&["record"]), "<URL>");
     says(&place.is_refused(&["publish", "x", "--from", "start"]), "splice, upload, callback");
 }
+
+#[test]
+fn serve_is_refused_where_it_would_be_open_to_all_or_unfit() {
+    let place = Place::new();
+    let data = place.path().join("data");
+    let data = data.to_str().unwrap();
+    for (args, words) in [
+        (&["--listen", "0.0.0.0:0"][..], "give --keys FILE, or listen at 127.0.0.1"),
+        (&["--listen", "127.0.0.1:0", "--s3-domain", "https://a.example/"], "Output.Cos.Domain"),
+        (&["--listen", "127.0.0.1:0", "--public-url", "ftp://a.example/"], "--public-url must be"),
+        (&["--listen", "127.0.0.1:0", "--max-recordings", "0"], "--max-recordings"),
+        (&["--listen", "127.0.0.1:0", "--keep", "soon"], "--keep"),
+        (&["--listen", "127.0.0.1:0", "--keys", "missing.json"], "missing.json"),
+    ] {
+        says(&place.is_refused(&[&["serve", "--data", data], args].concat()), words);
+    }
+}

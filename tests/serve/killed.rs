@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::place::{DEADLINE, Place, end};
+use crate::place::{DEADLINE, Place, end, until_said};
 use crate::support::server::Answer;
 use crate::support::{Server, measure::complaints};
 
@@ -37,13 +37,13 @@ fn killed_while_three_record_the_next_one_goes_on_and_tells_once() {
     assert_eq!(client.describe(&queued)["Status"], "normal", "it waits for its turn");
     run.kill9_panorec();
 
-    let next = place.serve();
+    let mut next = place.serve();
     for (task, before) in tasks.iter().zip(&began) {
         let described = client.describe(task);
         assert_eq!(described["StartTime"], before["StartTime"], "{described}");
         assert_eq!(described["Status"], "recording", "{described}");
     }
-    next.until_said(&tasks, "records");
+    until_said(&mut next, &tasks, "records");
     sleep(Duration::from_secs(8));
     for task in &tasks {
         client.tell("Stop", task);
@@ -122,8 +122,8 @@ fn a_signal_leaves_recordings_to_the_next_one_and_a_folder_has_one_owner() {
     sleep(Duration::from_secs(2));
     end(run);
 
-    let next = place.serve();
-    next.until_said(std::slice::from_ref(&task), "records");
+    let mut next = place.serve();
+    until_said(&mut next, std::slice::from_ref(&task), "records");
     sleep(Duration::from_secs(5));
     client.tell("Stop", &task);
     let finished = client.until(&task, "finished", DEADLINE);

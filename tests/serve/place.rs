@@ -63,3 +63,12 @@ pub fn end(run: Run) {
     let ended = run.end(Duration::ZERO);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
+
+/// Waits until it has said a word of each of these tasks.
+pub fn until_said(run: &mut Run, tasks: &[String], word: &str) {
+    let is_said = |said: &str, task: &str| said.lines().any(|line| line.starts_with(task) && line.contains(word));
+    run.wait(word, DEADLINE, |run| {
+        let said = run.stderr();
+        tasks.iter().all(|task| is_said(&said, task)).then_some(())
+    });
+}

@@ -165,3 +165,103 @@ impl Places {
 fn unfit(why: impl std::fmt::Display) -> Refusal {
     Refusal::parameter(why.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::gateway::action;
+
+    fn places() -> Places {
+        Places {
+            s3: S3Args::default(),
+            vod: VodArgs::default(),
+            public_url: "https://record.example.com/api/".parse().unwrap(),
+            allow_no_sandbox: false,
+        }
+    }
+
+    fn ask(places: &Places, mut data: Value) -> Result<(Request, Delivery), String> {
+        data["RecordURL"] = json!("https://school.example/lesson");
+        let (_, read) = action::read(json!({"Action": "Start", "Data": data}).to_string().as_bytes());
+        let action::Request::Start(start) = read.unwrap() else { panic!("no start") };
+        let secrets = SecretFiles { hls_key: PathBuf::from("/data/t/hls.key"), login: PathBuf::from("/data/t/login") };
+        let created = Timestamp::from_millisecond(1_621_406_865_789).unwrap();
+        places.ask(&start, &"t".parse().unwrap(), created, &secrets).map_err(|refusal| refusal.message)
+    }
+
+    fn bucket(places: &Places, cos: &Value) -> S3Destination {
+        match ask(places, json!({"Output": {"Cos": cos}})).unwrap().1.destination {
+            Destination::S3(s3) => *s3,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_stays_here_where_no_place_is_named() {
+        let (request, delivery) = ask(&places(), json!({"ManualStart": true, "MaxDurationLimit": 90})).unwrap();
+        assert_eq!((request.start, request.start_timeout_seconds.get()), (request::Start::Manual, 90));
+        assert_eq!((&delivery.destination, delivery.name.as_str()), (&Destination::Session, "1621406865789"));
+        let url = delivery.served.unwrap().url("lesson 1.mp4");
+        assert_eq!(url.as_str(), "https://record.example.com/api/files/t/lesson%201.mp4");
+        let hls = json!({
+            "StorageType": "cos", "CallbackURL": "http://a.example/", "UserData": 7,
+            "Output": {
+                "Cos": {"TargetDir": "11234/", "TargetName": "lesson.m3u8"},
+                "Video": {"Muxer": "hls", "EncryptKey": "21834cca41778803e1afba3f41e70c90", "AuthUrl": "https://a.example/"},
+            },
+        });
+        let delivery = ask(&places(), hls).unwrap().1;
+        assert_eq!((&delivery.destination, delivery.name.as_str()), (&Destination::Session, "lesson"));
+        assert_eq!(delivery.key.unwrap().file, Path::new("/data/t/hls.key"));
+        assert_eq!((delivery.intermediate, delivery.callback.unwrap().user_data), (None, Some(json!(7))));
+    }
+
+    #[test]
+    fn a_bucket_is_cos_in_its_region_or_in_the_store_that_was_given() {
+        let cos = bucket(&places(), &json!({"Bucket": "webrecord-1250000000", "Region": "ap-shanghai"}));
+        assert_eq!(cos.endpoint.as_ref().unwrap().as_str(), "https://cos.ap-shanghai.myqcloud.com/");
+        assert_eq!(cos.key("1.mp4"), "t/1.mp4");
+        let mut store = places();
+        store.s3.s3_endpoint = Some("https://minio.example".parse().unwrap());
+        let named = json!({"Bucket": "lessons", "TargetDir": "/a/", "Domain": "video.example.com"});
+        let own = bucket(&store, &named);
+        assert_eq!((own.key("1.mp4"), own.url("a/1.mp4").unwrap().to_string()), {
+            ("a/1.mp4".to_owned(), "http://video.example.com/a/1.mp4".to_owned())
+        });
+        let refused = ask(&places(), json!({"Output": {"Cos": {"Bucket": "webrecord-1250000000"}}})).unwrap_err();
+        assert!(refused.starts_with("Output.Cos.Region is missing"), "{refused}");
+    }
+
+    #[test]
+    fn vod_wins_and_needs_credentials() {
+        let data = json!({"Output": {
+            "Cos": {"Bucket": "lessons", "TargetName": "other"},
+            "Vod": {"MediaInfo": {"MediaName": "lesson", "ClassId": 7}, "SubAppId": "1500007120"},
+        }});
+        let refused = ask(&places(), data.clone()).unwrap_err();
+        assert_eq!(refused, "create task failed(this installation has no credentials for VOD)");
+        let mut with = places();
+        with.vod = VodArgs { vod_credentials: Some("/vod.json".into()), vod_class_id: Some(1), ..VodArgs::default() };
+        let delivery = ask(&with, data).unwrap().1;
+        assert_eq!(delivery.name.as_str(), "1621406865789");
+        let Destination::Vod(vod) = delivery.destination else { panic!("{:?}", delivery.destination) };
+        assert_eq!(
+            (vod.sub_app_id, vod.class_id, &vod.credentials_file),
+            (Some(1_500_007_120), Some(7), &"/vod.json".into())
+        );
+        assert_eq!(vod.media_name.unwrap().as_str(), "lesson");
+    }
+
+    #[test]
+    fn an_odd_side_is_noted() {
+        let (request, _) = ask(&places(), json!({"Width": 641, "Height": 360})).unwrap();
+        assert_eq!((request.size.width(), request.size.height()), (642, 360));
+        let parameters = json!({"RecordURL": "https://a.example/", "Width": 641, "Height": 360});
+        let noted = notes(&serde_json::from_value(parameters).unwrap());
+        assert_eq!(noted, ["641x360 has an odd side; the picture is 642x360 instead"]);
+    }
+}

@@ -230,20 +230,6 @@ impl Run {
         }
     }
 
-    /// Waits until it has said a word of each of these.
-    pub fn until_said(&self, of: &[String], word: &str) {
-        let until = Instant::now() + DEADLINE;
-        loop {
-            let said = self.stderr();
-            let is_said = |one: &String| said.lines().any(|line| line.starts_with(one.as_str()) && line.contains(word));
-            if of.iter().all(is_said) {
-                return;
-            }
-            assert!(Instant::now() < until, "did not say {word:?} in time:\n{said}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// `panorec ctl SESSION WORD`.
     pub fn ctl(&self, word: &str) {
         let ended = Panorec::new("ctl").arg(self.session()).arg(word).run(Duration::ZERO);
