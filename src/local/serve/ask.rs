@@ -206,7 +206,7 @@ mod tests {
         assert_eq!((request.start, request.start_timeout_seconds.get()), (request::Start::Manual, 90));
         assert_eq!((&delivery.destination, delivery.name.as_str()), (&Destination::Session, "1621406865789"));
         let url = delivery.served.unwrap().url("lesson 1.mp4");
-        assert_eq!(url.as_str(), "https://record.example.com/api/files/t/lesson%201.mp4");
+        assert_eq!(url.unwrap().as_str(), "https://record.example.com/api/files/t/lesson%201.mp4");
         let hls = json!({
             "StorageType": "cos", "CallbackURL": "http://a.example/", "UserData": 7,
             "Output": {
