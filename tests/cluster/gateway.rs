@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use panorec::gateway::auth::{Algorithm, Outgoing, sign};
 use serde_json::{Value, json};
 
 use crate::basics::pages;
+use crate::client::Client;
+use crate::conformance;
 use crate::media::Server;
 use crate::media::checks::Checks;
 use crate::support::cluster::{get, pages_host};
@@ -73,6 +76,29 @@ fn a_task_from_start_to_callback() {
     let detail = of_task("DescribeDetail");
     checks.that("DescribeDetail", detail["Data"]["RecordURL"] == server.url("clock.html"), &detail);
     checks.done();
+}
+
+/// The same suite as for `panorec serve`.
+#[test]
+fn conforms_to_the_action_api() {
+    let tries = AtomicUsize::new(0);
+    let slow: crate::media::server::Answer = Box::new(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
+        0..3 => (503, Vec::new()),
+        _ => (204, Vec::new()),
+    });
+    let server = Server::on(&pages_host(), None, HashMap::from([("/slow".to_owned(), slow)]));
+    let pages = conformance::Pages { page: server.url("clock.html"), slow_callback: server.url("slow") };
+    let space = Space::new("conforms");
+    let _operator = Operator::start(&space, &[]);
+    let gateway = Gateway::start(&space, &[]);
+    let client = Client::of(gateway.url().trim_start_matches("http://"));
+    conformance::envelope(&client);
+    conformance::validation(&client);
+    conformance::no_task(&client);
+    conformance::lenient(&client, &pages);
+    conformance::names(&client, &pages);
+    conformance::statuses(&client, &pages);
+    conformance::lists(&client, &pages);
 }
 
 /// A client that lost its answer asks again, whatever became of the gateway meanwhile.

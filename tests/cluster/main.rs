@@ -2,6 +2,10 @@
 //! `make test-cluster`; with KUBECONFIG and PANOREC_TEST_IMAGE set, on that cluster.
 
 mod basics;
+#[path = "../gateway/client.rs"]
+mod client;
+#[path = "../gateway/conformance.rs"]
+mod conformance;
 mod delivery;
 mod figures;
 mod gateway;

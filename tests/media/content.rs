@@ -123,7 +123,7 @@ fn planted_faults_are_found() {
 #[test]
 fn dropped_frames_are_counted() {
     judged(|checks| {
-        let mut take = Take::begin("clock.html", "");
+        let take = Take::begin("clock.html", "");
         sleep(Duration::from_secs(4));
         let encoder = take.run.find(Kind::Encoder).expect("an encoder");
         let halt = |signal| {

@@ -37,6 +37,8 @@ pub(crate) use run::gateway;
 
 /// Annotation of a Recording that was started with a ClientToken: what tells that token again.
 const TOKEN: &str = "panorec.dev/client-token";
+/// Annotation of a Recording: the UserData of its Start, also where no callback hands it on.
+const USER_DATA: &str = "panorec.dev/user-data";
 /// Label of a Recording: which key started it, by a digest.
 const KEY: &str = "panorec.dev/started-by";
 /// The field manager of everything that the gateway writes.
@@ -185,6 +187,9 @@ impl Backend for Kubernetes {
             let told = digest(&[namespace, key_id, &token.to_string()]);
             recording.annotations_mut().insert(TOKEN.to_owned(), told);
         }
+        if let Some(user_data) = &start.parameters.user_data {
+            recording.annotations_mut().insert(USER_DATA.to_owned(), user_data.to_string());
+        }
         if !key_id.is_empty() {
             recording.labels_mut().insert(KEY.to_owned(), digest(&[key_id]));
         }
@@ -229,8 +234,11 @@ impl Backend for Kubernetes {
 
     async fn find(&self, caller: &Caller, task: &TaskId) -> Result<Task, BackendError> {
         let recording = self.recording(self.namespace(caller)?, task).await?;
-        let parameters =
+        let mut parameters =
             from_spec(&recording.spec).map_err(|error| BackendError::Internal(format!("the page's URL: {error}")))?;
+        if let Some(user_data) = recording.annotations().get(USER_DATA) {
+            parameters.user_data = serde_json::from_str(user_data).ok();
+        }
         Ok(Task { described: described(&recording, task), parameters })
     }
 

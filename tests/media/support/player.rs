@@ -57,6 +57,7 @@ pub struct Player<'a> {
 
 impl Player<'_> {
     /// Follows a playlist of the server's extra folder from its start to its end.
+    #[allow(dead_code)] // each test binary uses its share
     pub fn follow<'a>(server: &'a Server, name: &str) -> Player<'a> {
         Player::open(server, &format!("/extra/{name}"), "&hls=1&live=1")
     }
