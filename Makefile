@@ -44,6 +44,7 @@ test-pod: setup ## a recorder pod's containers as processes, killed and restarte
 	@cargo test --locked --release --test pod -- --test-threads=1 --show-output $(ONLY)
 
 test-serve: setup ## `panorec serve` over HTTP: conformance, a recording's life, kills, keys (ONLY=name)
+	@scripts/setup clients
 	@cargo test --locked --release --test serve -- --test-threads=1 --show-output $(ONLY)
 
 test-store: setup ## delivery to a real object store, with what happens on the way (ONLY=name)

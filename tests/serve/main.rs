@@ -4,6 +4,7 @@
 mod client;
 #[path = "../gateway/conformance.rs"]
 mod conformance;
+mod hold;
 mod keys;
 mod killed;
 mod life;
@@ -12,6 +13,7 @@ mod queue;
 #[allow(dead_code, unused_imports)] // this test uses its share
 #[path = "../media/support/mod.rs"]
 mod support;
+mod tls;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

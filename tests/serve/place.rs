@@ -29,8 +29,12 @@ impl Place {
         self.scratch.join("data")
     }
 
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     pub fn client(&self) -> Client {
-        Client::of(format!("127.0.0.1:{}", self.port))
+        Client::of(self.address())
     }
 
     /// Starts it, and waits until it listens.

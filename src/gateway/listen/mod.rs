@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use clap::Args;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::{Gate, Replays};
@@ -65,7 +65,7 @@ impl ListenArgs {
             )));
         }
         let tls = self.tls_cert.zip(self.tls_key).map(|(cert, key)| tls::Tls::open(cert, key)).transpose()?;
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+        let listener = listen(self.listen).map_err(|error| {
             Complaint::usage(format!("cannot listen at {} ({error}); give --listen another address", self.listen))
         })?;
         let (keys, gate) = match keys {
@@ -77,6 +77,17 @@ impl ListenArgs {
         };
         Ok(Listening { listener, tls, gate, keys, prefix: self.path_prefix })
     }
+}
+
+/// Bursts of connections wait for their turn here; one too many would be asked for again by its client's kernel only
+/// after a second.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listening {
