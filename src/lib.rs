@@ -23,3 +23,4 @@ pub mod resource;
 pub mod session;
 pub mod store;
 mod telemetry;
+mod terminate;

@@ -15,7 +15,6 @@ use kube::runtime::reflector::{self, Lookup, Store};
 use kube::runtime::{Controller, WatchStreamExt, controller, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -34,6 +33,7 @@ use crate::complaint::Complaint;
 use crate::resource::Recording;
 use crate::session::exit::ExitCode;
 use crate::telemetry;
+use crate::terminate::Terminate;
 
 /// How many recordings are looked at at once.
 const CONCURRENCY: u16 = 16;
@@ -99,19 +99,19 @@ pub(crate) async fn operator(args: OperatorArgs) -> Result<ExitCode, Complaint> 
     let mut pages = tokio::spawn(http::serve(settings.listen, pages, until_end(ended.clone())));
     let lease_namespace = settings.lease_namespace.clone().unwrap_or(home);
     let mut election = Election::new(client.clone(), &lease_namespace, LEASE, &settings.identity);
-    let mut stop = Box::pin(stop_signal()?);
+    let mut stop = Terminate::listen()?;
 
     tracing::info!(identity = settings.identity, "waits to lead");
     tokio::select! {
         () = election.won() => {}
-        () = &mut stop => return Ok(ExitCode::Done),
+        () = stop.asked() => return Ok(ExitCode::Done),
         served = &mut pages => return served.unwrap_or(Ok(())).map(|()| ExitCode::Done),
     }
     tracing::info!(identity = settings.identity, "leads");
     metrics.leader.set(1);
     let mut leading = tokio::spawn(lead(client, settings, Arc::clone(&shared), metrics, until_end(ended)));
     let outcome = tokio::select! {
-        () = &mut stop => Ok(ExitCode::Done),
+        () = stop.asked() => Ok(ExitCode::Done),
         lost = election.lost() => {
             // Another one may write already: nothing more of this one.
             leading.abort();
@@ -134,17 +134,6 @@ pub(crate) async fn operator(args: OperatorArgs) -> Result<ExitCode, Complaint> 
     election.release().await;
     tracing::info!("ends");
     outcome
-}
-
-fn stop_signal() -> Result<impl Future<Output = ()>, Complaint> {
-    let listen = |kind| signal(kind).map_err(|error| Complaint::internal(format!("cannot receive signals: {error}")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 /// Whether the cluster knows recordings at all, and this account may see them.

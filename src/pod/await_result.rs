@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::Instant;
 
-use super::terminate::Terminate;
 use crate::complaint::Complaint;
 use crate::session::event::{Failure, RecorderEvent};
 use crate::session::exit::ExitCode;
@@ -17,6 +16,7 @@ use crate::session::history::{History, RunLog};
 use crate::session::name::RunNumber;
 use crate::session::status::Report;
 use crate::session::summary::summary;
+use crate::terminate::Terminate;
 
 const LOOK: Duration = Duration::from_millis(250);
 /// What of the grace period is left to say the last words in.

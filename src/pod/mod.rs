@@ -11,7 +11,6 @@ mod link;
 mod publisher;
 mod recorder;
 mod restore;
-mod terminate;
 
 use clap::Subcommand;
 use tracing::Instrument;

@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::control::{Endpoint, Token};
 use super::link::Link;
-use super::terminate::Terminate;
 use crate::complaint::Complaint;
 use crate::egress::{EgressPolicy, Resolver};
 use crate::publisher::callback::Tries;
@@ -24,6 +23,7 @@ use crate::session::folder::{FolderError, FolderWatch, PublisherRun, SessionDir}
 use crate::session::intent::IntentState;
 use crate::session::request::Delivery;
 use crate::session::status::{Items, Report};
+use crate::terminate::Terminate;
 
 /// A recorder that is told to stop has this long to come back and do it.
 const RECORDER_GONE: Duration = Duration::from_secs(30);

@@ -9,7 +9,6 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::link;
-use super::terminate::Terminate;
 use crate::complaint::Complaint;
 use crate::recorder::control::{Control, Ended, InternalFailure, Live};
 use crate::session::event::Failure;
@@ -17,6 +16,7 @@ use crate::session::exit::ExitCode;
 use crate::session::folder::{RecorderRun, SessionDir};
 use crate::session::intent::Intent;
 use crate::session::request::Request;
+use crate::terminate::Terminate;
 
 /// The part is closed within this time, or it is left as it is.
 const CLOSING: Duration = Duration::from_secs(10);

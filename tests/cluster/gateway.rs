@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use panorec::gateway::auth::{Algorithm, Outgoing, sign};
@@ -81,11 +80,7 @@ fn a_task_from_start_to_callback() {
 /// The same suite as for `panorec serve`.
 #[test]
 fn conforms_to_the_action_api() {
-    let tries = AtomicUsize::new(0);
-    let slow: crate::media::server::Answer = Box::new(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
-        0..3 => (503, Vec::new()),
-        _ => (204, Vec::new()),
-    });
+    let slow: crate::media::server::Answer = Box::new(conformance::slowly());
     let server = Server::on(&pages_host(), None, HashMap::from([("/slow".to_owned(), slow)]));
     let pages = conformance::Pages { page: server.url("clock.html"), slow_callback: server.url("slow") };
     let space = Space::new("conforms");

@@ -2,6 +2,7 @@
 //! gateway that records pages of this machine.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -18,6 +19,15 @@ pub struct Pages {
     pub page: String,
     /// Takes a POST only after several tries.
     pub slow_callback: String,
+}
+
+/// How a callback answers that takes a POST only after several tries: status and body.
+pub fn slowly() -> impl Fn(&[u8]) -> (u16, Vec<u8>) + Send + Sync {
+    let tries = AtomicUsize::new(0);
+    move |_| match tries.fetch_add(1, Ordering::Relaxed) {
+        0..3 => (503, Vec::new()),
+        _ => (204, Vec::new()),
+    }
 }
 
 /// A small recording of the page, with more said of it.

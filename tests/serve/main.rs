@@ -16,7 +16,6 @@ mod support;
 mod tls;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::Pages;
 use place::{Place, end};
@@ -26,11 +25,7 @@ use support::server::Answer;
 /// All of the suite on one gateway; `validation` first, for it expects that nothing was made before.
 #[test]
 fn conforms_to_the_action_api() {
-    let tries = AtomicUsize::new(0);
-    let slow: Answer = Box::new(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
-        0..3 => (503, Vec::new()),
-        _ => (204, Vec::new()),
-    });
+    let slow: Answer = Box::new(conformance::slowly());
     let server = Server::with(None, HashMap::from([("/slow".to_owned(), slow)]));
     let pages = Pages { page: server.url("clock.html"), slow_callback: server.url("slow") };
     let place = Place::new(&["--max-recordings", "2"]);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use clap::Args;
 use kube::Client;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +15,7 @@ use crate::gateway::router::{Gateway, router};
 use crate::gateway::spec::Installed;
 use crate::session::exit::ExitCode;
 use crate::telemetry;
+use crate::terminate::Terminate;
 
 /// The arguments of `panorec gateway`.
 #[derive(Debug, Args)]
@@ -67,19 +67,11 @@ pub(crate) async fn gateway(args: GatewayArgs) -> Result<ExitCode, Complaint> {
         Gateway { backend: Arc::new(backend), gate: listening.gate.clone(), prefix: listening.prefix.clone() };
     tracing::info!(url = listening.url(), "listens");
     let end = CancellationToken::new();
-    tokio::spawn(end_at_signal(end.clone())?);
-    listening.serve(router(gateway), end).await;
-    Ok(ExitCode::Done)
-}
-
-fn end_at_signal(end: CancellationToken) -> Result<impl Future<Output = ()>, Complaint> {
-    let listen = |kind| signal(kind).map_err(|error| Complaint::internal(format!("cannot receive signals: {error}")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    let mut terminate = Terminate::listen()?;
+    let serving = listening.serve(router(gateway), end.clone());
+    tokio::join!(serving, async {
+        terminate.asked().await;
         end.cancel();
-    })
+    });
+    Ok(ExitCode::Done)
 }
