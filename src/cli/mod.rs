@@ -44,6 +44,8 @@ enum Command {
 Example:
   panorec crd | kubectl apply --server-side -f -")]
     Crd,
+    /// Print the description of the HTTP API, as OpenAPI 3.1 in JSON
+    Openapi,
     /// Make recordings of a Kubernetes cluster: one Job for each Recording
     Operator(Box<OperatorArgs>),
     /// Answer the Action API with recordings of a Kubernetes cluster
@@ -92,6 +94,11 @@ fn run(command: Command) -> Result<ExitCode, Complaint> {
         Command::Crd => {
             let yaml = resource::yaml().map_err(Complaint::internal)?;
             std::io::stdout().write_all(yaml.as_bytes()).map_err(Complaint::internal)?;
+            Ok(ExitCode::Done)
+        }
+        Command::Openapi => {
+            let json = gateway::openapi::json().map_err(Complaint::internal)?;
+            std::io::stdout().write_all(json.as_bytes()).map_err(Complaint::internal)?;
             Ok(ExitCode::Done)
         }
         Command::Operator(args) => on_threads(operator::operator(*args)),

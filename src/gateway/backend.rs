@@ -1,11 +1,21 @@
 //! What the gateway wants of whoever really records.
 
+use std::collections::HashMap;
 use std::future::Future;
+
+use futures::stream::BoxStream;
 
 use super::action::{Filter, NOT_FOUND, Order, Refusal, Start, Task};
 use super::auth::{Caller, Denied};
 use crate::session::describe::Described;
+use crate::session::fold::Phase;
 use crate::session::name::TaskId;
+
+/// Tells, each time, that a task may stand otherwise than before; ends when the task is forgotten.
+pub type Changes = BoxStream<'static, ()>;
+
+/// How many tasks there are in each status.
+pub type Census = HashMap<Phase, usize>;
 
 /// Whoever really records. A caller sees the tasks of its namespace and no other; what one call has done shows in every
 /// later one.
@@ -44,6 +54,12 @@ pub trait Backend: Send + Sync + 'static {
         filter: &Filter,
     ) -> impl Future<Output = Result<Vec<Described>, BackendError>> + Send;
 
+    /// When a task that the caller sees changes, from now on.
+    fn changes(&self, caller: &Caller, task: &TaskId) -> Changes;
+
+    /// The tasks of all callers.
+    fn census(&self) -> Census;
+
     /// Whether it can be asked.
     ///
     /// # Errors
@@ -62,6 +78,9 @@ pub enum BackendError {
     /// It is not to be done, for the client's or the status's sake.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Another Start had that name for its task.
+    #[error("create task failed(there is a task of this id already)")]
+    Taken,
     #[error("create task failed({0})")]
     Create(String),
     /// The task is there, and cannot begin.

@@ -1,47 +1,42 @@
-//! The paths of the gateway, and the way of a request: signature, action, backend, answer.
+//! The paths of the gateway; of the Action API, whose answers are all of status 200.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::{Method, StatusCode, Uri, request};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::action::{self, Answer, ErrorCode, Form, Refusal, Request};
-use super::auth::{Caller, Denied, Gate, Incoming};
+use super::action::{self, Form, Refusal};
+use super::auth::Denied;
 use super::backend::{Backend, BackendError};
-use super::body;
-use super::prefix::Prefix;
+use super::follow::{Failure, Gateway};
+use super::rest;
 
 /// Where actions are posted.
 const RECORD: &str = "/record";
 
-/// What a router is made of.
-pub struct Gateway<B> {
-    pub backend: Arc<B>,
-    /// Who is let in; None: everybody, so it must be heard on loopback only.
-    pub gate: Option<Arc<Gate>>,
-    pub prefix: Prefix,
+/// `POST /record`, the paths below `/v1`, `/openapi.json`, all of them behind the prefix, too; `/healthz` and `/readyz`.
+/// A body beyond 1 MiB is answered as any other wrong parameter, after it was read and thrown away.
+pub fn router<B: Backend>(gateway: Arc<Gateway<B>>) -> Router {
+    let mut router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready::<B>));
+    let api = [(RECORD, post(record::<B>))].into_iter().chain(rest::routes::<B>());
+    for (path, route) in api {
+        if let Some(place) = gateway.prefix.place(path) {
+            router = router.route(&place, route.clone());
+        }
+        router = router.route(path, route);
+    }
+    router.fallback(nothing_here).method_not_allowed_fallback(not_so).with_state(gateway)
 }
 
-/// `POST /record` and `POST <prefix>/record`, `/healthz` and `/readyz`. A body beyond 1 MiB is answered as any other
-/// wrong parameter, with 200, after it was read and thrown away.
-pub fn router<B: Backend>(gateway: Gateway<B>) -> Router {
-    let prefixed = gateway.prefix.place(RECORD);
-    let mut router = Router::new()
-        .route(RECORD, post(record::<B>))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready::<B>));
-    if let Some(place) = prefixed {
-        router = router.route(&place, post(record::<B>));
-    }
-    router.fallback(nothing_here).method_not_allowed_fallback(not_so).with_state(Arc::new(gateway))
+/// `/metrics`, which is not for clients.
+pub fn metrics_router<B: Backend>(gateway: Arc<Gateway<B>>) -> Router {
+    Router::new().route("/metrics", get(metrics::<B>)).with_state(gateway)
 }
 
 async fn nothing_here(uri: Uri) -> Response {
@@ -59,6 +54,14 @@ async fn ready<B: Backend>(State(gateway): State<Arc<Gateway<B>>>) -> (StatusCod
     }
 }
 
+async fn metrics<B: Backend>(State(gateway): State<Arc<Gateway<B>>>) -> Response {
+    match gateway.metrics.text(&gateway.backend.census()) {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+            .into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
 /// Answers that the original's gateway gives, and not its service.
 fn message(status: StatusCode, message: impl std::fmt::Display) -> Response {
     (status, Json(json!({ "message": message.to_string() }))).into_response()
@@ -71,80 +74,24 @@ impl IntoResponse for Denied {
 }
 
 async fn record<B: Backend>(State(gateway): State<Arc<Gateway<B>>>, request: HttpRequest) -> Response {
-    let request_id = Uuid::new_v4();
     let (head, body) = request.into_parts();
-    match gateway.follow(&head, body).await {
-        Ok((form, outcome)) => {
-            if let Err(Refusal { code: ErrorCode::InternalError, message }) = &outcome {
-                tracing::error!(%request_id, message, "a request could not be followed");
-            }
-            Json(action::answer(form, request_id, outcome)).into_response()
+    let mut form = Form::default();
+    let followed = gateway.follow(&head, body, |body| {
+        let (read_form, request) = action::read(body);
+        form = read_form;
+        Ok(request?)
+    });
+    let request_id = Uuid::new_v4();
+    let outcome = match followed.await {
+        Ok((_, answer)) => Ok(answer),
+        Err(Failure::Denied(denied)) => return denied.into_response(),
+        Err(Failure::Refused(refusal)) => Err(refusal),
+        Err(Failure::Body(error)) => Err(Refusal::parameter(error.to_string())),
+        Err(Failure::Backend(BackendError::NotFound)) => Err(Refusal::parameter(action::NOT_FOUND)),
+        Err(Failure::Backend(error)) => {
+            tracing::error!(%request_id, %error, "a request could not be followed");
+            Err(Refusal::internal(error.to_string()))
         }
-        Err(denied) => denied.into_response(),
-    }
-}
-
-/// The form of the answer, and what came of the request.
-type Followed = (Form, Result<Answer, Refusal>);
-
-impl<B: Backend> Gateway<B> {
-    async fn follow(&self, head: &request::Parts, body: Body) -> Result<Followed, Denied> {
-        let body = match body::read(body).await {
-            Ok(body) => body,
-            // It cannot be verified, and nothing is told but that.
-            Err(error) => return Ok((Form::default(), Err(Refusal::parameter(error.to_string())))),
-        };
-        let caller = self.caller(head, &body)?;
-        let (form, request) = action::read(&body);
-        let request = match request {
-            Ok(request) => request,
-            Err(refusal) => return Ok((form, Err(refusal))),
-        };
-        if let (Some(gate), Request::Start(_)) = (&self.gate, &request) {
-            gate.count_start(&caller, Timestamp::now())?;
-        }
-        match self.ask(&caller, request).await {
-            Ok(answer) => Ok((form, Ok(answer))),
-            Err(BackendError::Limit) => Err(Denied::Limit),
-            Err(error) => Ok((form, Err(error.into()))),
-        }
-    }
-
-    fn caller(&self, head: &request::Parts, body: &[u8]) -> Result<Caller, Denied> {
-        let Some(gate) = &self.gate else { return Ok(Caller::default()) };
-        let request = Incoming {
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query(),
-            headers: &head.headers,
-            body,
-        };
-        gate.admit(&request, &self.prefix, Timestamp::now())
-    }
-
-    async fn ask(&self, caller: &Caller, request: Request) -> Result<Answer, BackendError> {
-        let backend = &self.backend;
-        match request {
-            Request::Start(start) => backend.start(caller, *start).await.map(Answer::Done),
-            Request::Tell { task, order } => {
-                backend.tell(caller, &task, order).await?;
-                Ok(Answer::Done(task))
-            }
-            Request::Describe { task } => Ok(Answer::Described(backend.find(caller, &task).await?.described)),
-            Request::DescribeDetail { task } => Ok(Answer::Detailed(Box::new(backend.find(caller, &task).await?))),
-            Request::List(filter) => backend.list(caller, &filter).await.map(Answer::Listed),
-        }
-    }
-}
-
-impl From<BackendError> for Refusal {
-    fn from(error: BackendError) -> Refusal {
-        match error {
-            BackendError::NotFound => Refusal::parameter(error.to_string()),
-            BackendError::Refused(refusal) => refusal,
-            BackendError::Limit | BackendError::Create(_) | BackendError::Begin(_) | BackendError::Internal(_) => {
-                Refusal::internal(error.to_string())
-            }
-        }
-    }
+    };
+    Json(action::answer(form, request_id, outcome)).into_response()
 }

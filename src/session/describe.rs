@@ -17,6 +17,9 @@ pub struct Described {
     #[schemars(with = "String")]
     pub task_id: TaskId,
     pub status: Phase,
+    /// Its place among those that wait for their turn, 1 being the next. An extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_position: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +67,7 @@ impl From<&Report> for Described {
         Described {
             task_id: report.task_id.clone(),
             status: status.phase,
+            queue_position: None,
             create_time: seconds(status.create_time),
             start_time: seconds(status.start_time),
             cancel_time: seconds(status.cancel_time),

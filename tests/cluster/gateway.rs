@@ -13,9 +13,10 @@ use crate::client::Client;
 use crate::conformance;
 use crate::media::Server;
 use crate::media::checks::Checks;
+use crate::rest;
 use crate::support::cluster::{get, pages_host};
 use crate::support::gateway::Gateway;
-use crate::support::{Operator, Space, kubectl_may_fail, wait};
+use crate::support::{Operator, Space, kubectl, kubectl_may_fail, wait};
 
 #[test]
 fn a_task_from_start_to_callback() {
@@ -94,6 +95,22 @@ fn conforms_to_the_action_api() {
     conformance::names(&client, &pages);
     conformance::statuses(&client, &pages);
     conformance::lists(&client, &pages);
+    rest::refusals(&client);
+    rest::life(&client, &pages);
+    rest::around(&client, &client);
+
+    let task = gateway.record(json!({ "RecordURL": pages.page, "ManualStart": true }));
+    let mut events = rest::Events::of(&client, &format!("/v1/recordings/{task}"));
+    assert_eq!(events.next().expect("an event").0, "status");
+    kubectl(&["-n", &space.name, "delete", "recording", &task, "--wait=false"]);
+    while let Some((name, data)) = events.next() {
+        assert!(name == "status" || data == json!({}), "{name} {data}");
+        if name == "gone" {
+            assert_eq!(events.next(), None);
+            return;
+        }
+    }
+    panic!("the client was not told that it is gone");
 }
 
 /// A client that lost its answer asks again, whatever became of the gateway meanwhile.

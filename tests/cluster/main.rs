@@ -17,6 +17,8 @@ mod lifecycle;
 mod media;
 mod queue;
 mod replicas;
+#[path = "../gateway/rest.rs"]
+mod rest;
 mod standins;
 #[path = "../store/server.rs"]
 #[allow(dead_code)]

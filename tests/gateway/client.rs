@@ -100,22 +100,32 @@ impl Client {
     }
 
     pub fn post(&self, body: &[u8]) -> Answer {
+        let headers = self.headers("POST", "/record", body);
+        self.request("POST", &self.path, &headers, body)
+    }
+
+    /// A request at a path of the plain API, such as `/v1/recordings?Status=all`.
+    pub fn call(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        self.request(method, &self.place(path), &self.headers(method, path, body), body)
+    }
+
+    /// Where a path is, behind the prefix.
+    pub fn place(&self, path: &str) -> String {
+        format!("{}{path}", self.path.strip_suffix("/record").expect("the path of actions"))
+    }
+
+    /// The header lines that a request is sent with.
+    pub fn headers(&self, method: &str, path: &str, body: &[u8]) -> String {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let mut headers = "Content-Type: application/json\r\n".to_owned();
         if let Some((id, secret)) = &self.key {
-            let outgoing = Outgoing {
-                method: "POST",
-                path: "/record",
-                query: None,
-                accept: "",
-                content_type: "application/json",
-                body,
-            };
+            let outgoing = Outgoing { method, path, query, accept: "", content_type: "application/json", body };
             let secret = Secret::new(secret.clone());
             let signed = sign(&outgoing, id, &secret, Algorithm::Sha256, Timestamp::now()).unwrap();
             headers += &format!("X-Date: {}\r\nAuthorization: {}\r\n", signed.x_date, signed.authorization);
             headers.extend(signed.content_md5.map(|md5| format!("Content-MD5: {md5}\r\n")));
         }
-        self.request("POST", &self.path, &headers, body)
+        headers
     }
 
     /// `headers`: whole lines.

@@ -1,10 +1,13 @@
 //! Keys: who may call, what each may do, and that they change while it runs.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::client::Client;
 use crate::place::{DEADLINE, Place, end};
+use crate::rest::Events;
 use crate::support::{Scratch, Server};
 
 #[test]
@@ -20,11 +23,14 @@ fn keys_say_who_may_call_and_how_many_tasks_each_has() {
         std::fs::write(&file, text).unwrap();
     };
     keys("");
-    let place = Place::new(&["--keys", file.to_str().unwrap()]);
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap().to_string();
+    let place = Place::new(&["--keys", file.to_str().unwrap(), "--path-prefix", "release", "--metrics-listen", &free]);
     let run = place.serve();
-    let nobody = place.client();
+    let nobody = Client { path: "/release/record".to_owned(), ..place.client() };
+    assert_eq!(nobody.get("/metrics", "").status, 404, "they have an address of their own");
+    assert_eq!(Client::of(free).get("/metrics", "").status, 200);
     let (one, two) = (nobody.signing("one", "s1"), nobody.signing("two", "s2"));
-    let refused = |client: &crate::client::Client, status: u16, message: &str| {
+    let refused = |client: &Client, status: u16, message: &str| {
         let answer = client.post(json!({"Action": "List"}).to_string().as_bytes());
         assert_eq!((answer.status, answer.json()), (status, json!({"message": message})));
     };
@@ -34,6 +40,18 @@ fn keys_say_who_may_call_and_how_many_tasks_each_has() {
 
     let data = json!({"RecordURL": server.url("clock.html"), "ManualStart": true, "Width": 640, "Height": 360});
     let task = one.start(data.clone());
+    let path = format!("/v1/recordings/{task}");
+    for (client, path, status) in [
+        (&nobody, path.as_str(), 401),
+        (&nobody, "/v1/recordings", 401),
+        (&one, "/v1/recordings?StartTime=2026-01-01%2000%3A00%3A00&Status=running", 200),
+        (&one, &path, 200),
+        (&two, &path, 404),
+    ] {
+        assert_eq!(client.call("GET", path, b"").status, status, "{path}");
+    }
+    assert_eq!(Events::of(&one, &path).next().unwrap().0, "status");
+    assert_eq!(nobody.get(&nobody.place(&format!("{path}/events")), "").status, 401);
     let limited = one.post(json!({"Action": "Start", "Data": data}).to_string().as_bytes());
     assert_eq!((limited.status, limited.json()), (429, json!({"message": "API rate limit exceeded."})));
     assert_eq!(two.describe(&task)["ErrorMessage"], "invalid task id, task not found");

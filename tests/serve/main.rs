@@ -10,6 +10,8 @@ mod killed;
 mod life;
 mod place;
 mod queue;
+#[path = "../gateway/rest.rs"]
+mod rest;
 #[allow(dead_code, unused_imports)] // this test uses its share
 #[path = "../media/support/mod.rs"]
 mod support;
@@ -38,5 +40,8 @@ fn conforms_to_the_action_api() {
     conformance::names(&client, &pages);
     conformance::statuses(&client, &pages);
     conformance::lists(&client, &pages);
+    rest::refusals(&client);
+    rest::life(&client, &pages);
+    rest::around(&client, &client);
     end(run);
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::place::{DEADLINE, Place, end};
+use crate::rest::Events;
 use crate::support::Server;
 
 fn small(url: &str) -> Value {
@@ -19,9 +20,18 @@ fn the_oldest_has_the_next_turn_and_orders_count_while_it_waits() {
     let client = place.client();
     let [first, second, third] = [(); 3].map(|()| client.start(small(&server.url("clock.html"))));
     client.until(&first, "recording", DEADLINE);
-    for waits in [&second, &third] {
-        assert_eq!(client.describe(waits)["Status"], "normal");
+    for (waits, place) in [(&second, 1), (&third, 2)] {
+        let described = client.describe(waits);
+        assert_eq!((&described["Status"], &described["QueuePosition"]), (&json!("normal"), &json!(place)));
     }
+    let listed = client.ask("List", json!({}));
+    let mut places: Vec<_> =
+        listed["Tasks"].as_array().unwrap().iter().map(|task| task["QueuePosition"].as_u64()).collect();
+    places.sort();
+    assert_eq!(places, [None, Some(1), Some(2)], "{listed}");
+    let fourth = client.start(small(&server.url("clock.html")));
+    let mut events = Events::of(&client, &format!("/v1/recordings/{fourth}"));
+    assert_eq!(events.next().unwrap().1["QueuePosition"], 3);
     client.tell("Pause", &second);
     assert_eq!(client.describe(&second)["Status"], "paused");
     client.tell("Resume", &second);
@@ -30,6 +40,8 @@ fn the_oldest_has_the_next_turn_and_orders_count_while_it_waits() {
     client.tell("Stop", &third);
     let over = client.until(&third, "finished", DEADLINE);
     assert_eq!(over["Result"], json!({"Videos": []}), "it needs no turn to end: {over}");
+    assert_eq!(events.next().unwrap().1["QueuePosition"], 2, "one less is before it");
+    client.tell("Stop", &fourth);
     assert_eq!(client.describe(&first)["Status"], "recording");
 
     client.tell("Stop", &first);

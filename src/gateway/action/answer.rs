@@ -1,5 +1,6 @@
 //! What a client is answered.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use crate::session::describe::Described;
 use crate::session::name::TaskId;
 
 /// A task as DescribeDetail shows it: what Describe shows, and in `Data` what was asked for, without any secret.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Task {
     #[serde(flatten)]
     pub described: Described,
@@ -37,8 +38,7 @@ pub fn answer(form: Form, request_id: Uuid, outcome: Result<Answer, Refusal>) ->
         Ok(Answer::Described(described)) => object(&described),
         Ok(Answer::Detailed(task)) => object(&task),
         Ok(Answer::Listed(mut tasks)) => {
-            let age = |task: &Described| (task.create_time.unwrap_or(i64::MAX), task.task_id.clone());
-            tasks.sort_by_cached_key(|task| std::cmp::Reverse(age(task)));
+            newest_first(&mut tasks);
             object(&json!({ "Total": tasks.len(), "Tasks": tasks }))
         }
         Err(refusal) => object(&json!({ "ErrorCode": refusal.code, "ErrorMessage": refusal.message })),
@@ -48,6 +48,12 @@ pub fn answer(form: Form, request_id: Uuid, outcome: Result<Answer, Refusal>) ->
         Form::Plain => Value::Object(body),
         Form::Wrapped => json!({ "Response": body }),
     }
+}
+
+/// Sorts tasks as they are listed.
+pub fn newest_first(tasks: &mut [Described]) {
+    let age = |task: &Described| (task.create_time.unwrap_or(i64::MAX), task.task_id.clone());
+    tasks.sort_by_cached_key(|task| std::cmp::Reverse(age(task)));
 }
 
 fn object(value: &impl Serialize) -> Map<String, Value> {
@@ -67,6 +73,7 @@ mod tests {
         Described {
             task_id: name.parse().unwrap(),
             status: Phase::Recording,
+            queue_position: None,
             create_time: Some(create_time),
             start_time: None,
             cancel_time: None,

@@ -140,6 +140,7 @@ mod tests {
         let described = |status, cancel_time| Described {
             task_id: "lesson".parse().unwrap(),
             status,
+            queue_position: None,
             create_time: Some(1),
             start_time: None,
             cancel_time,

@@ -30,6 +30,45 @@ pub enum Request {
     List(Filter),
 }
 
+impl Request {
+    /// The action, one of those that do the same.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Request::Start(_) => "Start",
+            Request::Tell { order: Order::Pause, .. } => "Pause",
+            Request::Tell { order: Order::Resume, .. } => "Resume",
+            Request::Tell { order: Order::Refresh, .. } => "Refresh",
+            Request::Tell { order: Order::Stop, .. } => "Stop",
+            Request::Describe { .. } => "Describe",
+            Request::DescribeDetail { .. } => "DescribeDetail",
+            Request::List(_) => "List",
+        }
+    }
+}
+
+/// Reads a Start from its Data alone, with the TaskID in it that a Start has beside them.
+///
+/// # Errors
+/// As an action's.
+pub fn read_start(body: &[u8]) -> Result<Request, Refusal> {
+    let body = json::parse(body)?;
+    let data = Fields::of(Some(&body), "the body", "")?;
+    Ok(Request::Start(Box::new(Start::read(&data, &data)?)))
+}
+
+/// Reads a List from its Data.
+///
+/// # Errors
+/// As an action's.
+pub fn read_list(data: &Value) -> Result<Request, Refusal> {
+    Ok(Request::List(Filter::read(&Fields::of(Some(data), "the query", "")?)?))
+}
+
+/// The task that a text names: a UUID in whatever case, or the name of a Recording. None: it can be no task's.
+pub fn read_task(text: &str) -> Option<TaskId> {
+    uuid(text).or_else(|| text.parse().ok())
+}
+
 /// Reads the body of a request; the form is that of the answer, also where the request cannot be followed.
 pub fn read(body: &[u8]) -> (Form, Result<Request, Refusal>) {
     let body = match json::parse(body) {
@@ -83,7 +122,7 @@ fn missing(order: Order) -> &'static str {
 /// The task that is spoken of. A text that can be no task's name is that of none.
 fn task(data: &Fields<'_>, missing: &str) -> Result<TaskId, Refusal> {
     let text = data.text("TaskID")?.ok_or_else(|| Refusal::parameter(missing))?;
-    uuid(&text).or_else(|| text.parse().ok()).ok_or_else(|| Refusal::parameter(super::NOT_FOUND))
+    read_task(&text).ok_or_else(|| Refusal::parameter(super::NOT_FOUND))
 }
 
 /// A UUID as tasks are named by it: with hyphens, in lower case.

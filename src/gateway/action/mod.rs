@@ -15,9 +15,9 @@ mod start;
 #[cfg(test)]
 mod start_tests;
 
-pub use answer::{Answer, Task, answer};
+pub use answer::{Answer, Task, answer, newest_first};
 pub use decide::{Decision, Order, decide, shown};
-pub use envelope::{Form, Request, read};
+pub use envelope::{Form, Request, read, read_list, read_start, read_task};
 pub use list::{Filter, Which};
 pub use parameters::{Cos, Headers, MediaInfo, Muxer, Output, Parameters, ProcedureInfo, StorageType, Video, Vod};
 pub use refusal::{ErrorCode, Refusal};

@@ -1,6 +1,7 @@
 //! What a Start asks for, checked, with its defaults, and without any secret.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -11,22 +12,26 @@ use crate::session::request::{
 };
 
 /// `Data` of a Start as it is followed. Its JSON has the names of the Action API, and is what DescribeDetail shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Parameters {
     #[serde(rename = "RecordURL")]
+    #[schemars(with = "String")]
     pub record_url: PageUrl,
     /// Waits for `window.startRecord()`.
     #[serde(default)]
     pub manual_start: bool,
     /// In pixels, 16 to 2560.
     #[serde(default = "width")]
+    #[schemars(range(max = 2560))]
     pub width: u32,
     /// In pixels, 16 to 2560.
     #[serde(default = "height")]
+    #[schemars(range(max = 2560))]
     pub height: u32,
     /// http or https.
     #[serde(default, rename = "CallbackURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub callback_url: Option<Url>,
     /// Seconds of wall clock. A Start takes at most 36000.
     #[serde(default)]
@@ -38,6 +43,7 @@ pub struct Parameters {
     #[serde(default)]
     pub headers: Headers,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub page_title: Option<PlainText>,
     /// An extension, as all that follows.
     #[serde(default)]
@@ -66,7 +72,7 @@ pub(super) fn height() -> u32 {
 }
 
 /// Where the recording is kept until its video is finished.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StorageType {
     /// On the shared file system.
@@ -77,15 +83,16 @@ pub enum StorageType {
 }
 
 /// What Chrome says of itself.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Headers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub user_agent: Option<PlainText>,
 }
 
 /// The video, and where it goes: VOD wins, and with neither it goes where the installation says.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Output {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,26 +104,30 @@ pub struct Output {
 }
 
 /// A bucket; what is not said is the installation's.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Cos {
     /// The host of FileURL, or an http or https URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub bucket: Option<BucketName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub region: Option<RegionName>,
     /// None: the TaskID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub target_dir: Option<KeyPrefix>,
     /// Without its extension. None: of an MP4 the creation time in Unix milliseconds, of HLS `playlist`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub target_name: Option<FileName>,
 }
 
 /// A media in VOD.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Vod {
     #[serde(default)]
@@ -129,46 +140,53 @@ pub struct Vod {
 }
 
 /// What the media is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct MediaInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub media_name: Option<VodText<255>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_time: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub storage_region: Option<VodText<64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_id: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub source_context: Option<VodText<250>>,
 }
 
 /// What VOD does with the media.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct ProcedureInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub procedure: Option<VodText<255>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub session_context: Option<VodText<1000>>,
 }
 
 /// The kind of the video.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Video {
     #[serde(default)]
     pub muxer: Muxer,
     /// Where players get the key; given where the video is encrypted, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub auth_url: Option<Url>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub encrypt_iv: Option<HlsIv>,
 }
 
 /// The container.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Muxer {
     #[default]

@@ -1,9 +1,10 @@
 //! Why a request is not followed, as the Action API says it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The codes of answers. Those of a result are the session's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum ErrorCode {
     InvalidParam,
     InvalidStatus,

@@ -9,14 +9,20 @@ use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 
+use super::followers::{Followers, Key};
+use crate::gateway::{Census, Changes};
 use crate::resource::Recording;
+use crate::session::fold::Phase;
 
 /// What was written and is not told by the watch after so long has been deleted meanwhile.
 const UNTOLD: Duration = Duration::from_secs(10);
 
-/// Recordings by namespace and name. Cheap to clone.
+/// Recordings by namespace and name. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Cache(Arc<RwLock<Known>>);
+pub(super) struct Cache {
+    known: Arc<RwLock<Known>>,
+    followers: Followers,
+}
 
 #[derive(Default)]
 struct Known {
@@ -76,10 +82,27 @@ impl Cache {
         entries.filter(|entry| !entry.is_gone()).map(|entry| Arc::clone(&entry.recording)).collect()
     }
 
+    /// When a Recording changes from now on.
+    pub(super) fn changes(&self, namespace: &str, name: &str) -> Changes {
+        self.followers.follow((namespace.to_owned(), name.to_owned()))
+    }
+
+    /// How many Recordings there are in each phase.
+    pub(super) fn census(&self, phase: impl Fn(&Recording) -> Phase) -> Census {
+        let known = self.read();
+        let entries = known.namespaces.values().flat_map(HashMap::values).filter(|entry| !entry.is_gone());
+        let mut census = Census::new();
+        for entry in entries {
+            *census.entry(phase(&entry.recording)).or_default() += 1;
+        }
+        census
+    }
+
     /// Takes in an object as the API server has just answered with it.
     pub(super) fn wrote(&self, recording: Recording) -> Arc<Recording> {
         let recording = Arc::new(stripped(recording));
-        let (namespace, name) = key(&recording);
+        let key = key(&recording);
+        let (namespace, name) = key.clone();
         let mut known = self.write();
         let entries = known.namespaces.entry(namespace).or_default();
         if let Some(entry) = entries.get(&name)
@@ -89,11 +112,13 @@ impl Cache {
             return Arc::clone(&entry.recording);
         }
         entries.insert(name, Entry { recording: Arc::clone(&recording), untold: Some(Instant::now()) });
+        drop(known);
+        self.followers.tell(&key);
         recording
     }
 
     /// Takes in what the watch tells; `listed`: the names that a list which has begun has told so far.
-    fn heed(&self, event: watcher::Event<DeserializeGuard<Recording>>, listed: &mut Option<HashSet<(String, String)>>) {
+    fn heed(&self, event: watcher::Event<DeserializeGuard<Recording>>, listed: &mut Option<HashSet<Key>>) {
         match event {
             watcher::Event::Init => *listed = Some(HashSet::new()),
             watcher::Event::InitApply(object) => {
@@ -112,6 +137,8 @@ impl Cache {
                     });
                 }
                 known.filled = true;
+                drop(known);
+                self.followers.tell_all();
             }
             watcher::Event::Apply(object) => match object.0 {
                 Ok(recording) => self.told(recording),
@@ -126,7 +153,8 @@ impl Cache {
 
     fn told(&self, recording: Recording) {
         let recording = Arc::new(stripped(recording));
-        let (namespace, name) = key(&recording);
+        let key = key(&recording);
+        let (namespace, name) = key.clone();
         let mut known = self.write();
         let entries = known.namespaces.entry(namespace).or_default();
         match entries.get_mut(&name) {
@@ -134,6 +162,8 @@ impl Cache {
             Some(entry) if entry.untold.is_some() && is_newer(&entry.recording, &recording) => {}
             _ => drop(entries.insert(name, Entry { recording, untold: None })),
         }
+        drop(known);
+        self.followers.tell(&key);
     }
 
     fn forget(&self, metadata: &kube::api::ObjectMeta, deleted: bool) {
@@ -144,14 +174,16 @@ impl Cache {
         if entries.get(name).is_some_and(is_this) {
             entries.remove(name);
         }
+        drop(known);
+        self.followers.tell(&(namespace.clone(), name.clone()));
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,7 +208,7 @@ fn stripped(mut recording: Recording) -> Recording {
     recording
 }
 
-fn key(recording: &Recording) -> (String, String) {
+fn key(recording: &Recording) -> Key {
     (recording.namespace().unwrap_or_default(), recording.name_any())
 }
 

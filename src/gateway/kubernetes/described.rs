@@ -19,6 +19,7 @@ pub(super) fn described(recording: &Recording, task_id: &TaskId) -> Described {
     let told = Described {
         task_id: task_id.clone(),
         status: status.map_or(Phase::Normal, |status| status.phase),
+        queue_position: status.and_then(|status| status.queue_position),
         create_time: created,
         start_time: time(|status| status.start_time),
         cancel_time: time(|status| status.cancel_time),

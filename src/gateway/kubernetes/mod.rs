@@ -3,12 +3,14 @@
 
 mod cache;
 mod described;
+mod followers;
 mod run;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret as SecretObject;
@@ -20,7 +22,7 @@ use tokio::sync::Mutex;
 
 use super::action::{Decision, Filter, Order, Refusal, Start, Task, decide};
 use super::auth::Caller;
-use super::backend::{Backend, BackendError};
+use super::backend::{Backend, BackendError, Census, Changes};
 use super::secret::Secret;
 use super::spec::{Installed, Made, from_spec, to_spec};
 use crate::resource::Recording;
@@ -111,7 +113,7 @@ impl Kubernetes {
                 let token = recording.annotations().get(TOKEN);
                 match token.is_some() && token == there.annotations().get(TOKEN) {
                     true => Ok(there),
-                    false => Err(BackendError::Create("there is a task of this id already".to_owned())),
+                    false => Err(BackendError::Taken),
                 }
             }
             Err(kube::Error::Api(status)) => Err(BackendError::Create(status.message.clone())),
@@ -250,6 +252,17 @@ impl Backend for Kubernetes {
             filter.takes(described.status, created).then_some(described)
         });
         Ok(listed.collect())
+    }
+
+    fn changes(&self, caller: &Caller, task: &TaskId) -> Changes {
+        match self.namespace(caller) {
+            Ok(namespace) => self.cache.changes(namespace, task.as_str()),
+            Err(_) => stream::empty().boxed(),
+        }
+    }
+
+    fn census(&self) -> Census {
+        self.cache.census(phase)
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -11,8 +11,9 @@ use super::Kubernetes;
 use super::cache::Cache;
 use crate::complaint::Complaint;
 use crate::gateway::listen::ListenArgs;
-use crate::gateway::router::{Gateway, router};
+use crate::gateway::router::{metrics_router, router};
 use crate::gateway::spec::Installed;
+use crate::gateway::{Gateway, Metrics};
 use crate::session::exit::ExitCode;
 use crate::telemetry;
 use crate::terminate::Terminate;
@@ -63,12 +64,17 @@ pub(crate) async fn gateway(args: GatewayArgs) -> Result<ExitCode, Complaint> {
         installed: args.defaults,
         starting: Mutex::default(),
     };
-    let gateway =
-        Gateway { backend: Arc::new(backend), gate: listening.gate.clone(), prefix: listening.prefix.clone() };
-    tracing::info!(url = listening.url(), "listens");
     let end = CancellationToken::new();
+    let gateway = Arc::new(Gateway {
+        backend: Arc::new(backend),
+        gate: listening.gate.clone(),
+        prefix: listening.prefix.clone(),
+        metrics: Metrics::default(),
+        end: end.clone(),
+    });
+    tracing::info!(url = listening.url(), "listens");
     let mut terminate = Terminate::listen()?;
-    let serving = listening.serve(router(gateway), end.clone());
+    let serving = listening.serve(router(gateway.clone()), metrics_router(gateway), end.clone());
     tokio::join!(serving, async {
         terminate.asked().await;
         end.cancel();

@@ -34,6 +34,9 @@ pub struct ListenArgs {
     /// A prefix of the path that clients have in their base URL, such as /release
     #[arg(long, value_name = "PATH", env = "PANOREC_PATH_PREFIX", default_value = "")]
     pub path_prefix: Prefix,
+    /// Another address for /metrics, which is beside the API otherwise
+    #[arg(long, value_name = "ADDRESS", env = "PANOREC_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The certificate of an https server, as PEM, with those that sign it; read again when it changes
     #[arg(long, value_name = "FILE", env = "PANOREC_TLS_CERT", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -49,6 +52,7 @@ pub struct Listening {
     /// Who is let in; None: everybody.
     pub gate: Option<Arc<Gate>>,
     keys: Option<keys::KeysFile>,
+    metrics: Option<TcpListener>,
     pub prefix: Prefix,
 }
 
@@ -66,9 +70,13 @@ impl ListenArgs {
             )));
         }
         let tls = self.tls_cert.zip(self.tls_key).map(|(cert, key)| tls::Tls::open(cert, key)).transpose()?;
-        let listener = listen(self.listen).map_err(|error| {
-            Complaint::usage(format!("cannot listen at {} ({error}); give --listen another address", self.listen))
-        })?;
+        let bind = |address, flag| {
+            listen(address).map_err(|error| {
+                Complaint::usage(format!("cannot listen at {address} ({error}); give {flag} another address"))
+            })
+        };
+        let listener = bind(self.listen, "--listen")?;
+        let metrics = self.metrics_listen.map(|address| bind(address, "--metrics-listen")).transpose()?;
         let (keys, gate) = match keys {
             None => (None, None),
             Some((file, keys)) => {
@@ -76,7 +84,7 @@ impl ListenArgs {
                 (Some(file), Some(Arc::new(Gate::new(keys, replays))))
             }
         };
-        Ok(Listening { listener, tls, gate, keys, prefix: self.path_prefix })
+        Ok(Listening { listener, tls, gate, keys, metrics, prefix: self.path_prefix })
     }
 }
 
@@ -103,9 +111,13 @@ impl Listening {
         format!("{scheme}://{}", address.unwrap_or_default())
     }
 
-    /// Serves until `end`, and then what is being answered.
-    pub async fn serve(self, router: Router, end: CancellationToken) {
-        let Listening { listener, tls, gate, keys, .. } = self;
+    /// Serves until `end`, and then what is being answered; `metrics` at an address of its own, if it has one.
+    pub async fn serve(self, mut router: Router, metrics: Router, end: CancellationToken) {
+        let Listening { listener, tls, gate, keys, metrics: metrics_listener, .. } = self;
+        match metrics_listener {
+            Some(listener) => drop(tokio::spawn(connections::serve(listener, None, metrics, end.clone()))),
+            None => router = router.merge(metrics),
+        }
         if let (Some(keys), Some(gate)) = (keys, gate) {
             tokio::spawn(keys.follow(gate, end.clone()));
         }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +18,7 @@ use super::task::{Asked, Task};
 use crate::complaint::Complaint;
 use crate::gateway::action::{self, Decision, Filter, Order, Refusal, Start, decide};
 use crate::gateway::auth::Caller;
-use crate::gateway::{Backend, BackendError};
+use crate::gateway::{Backend, BackendError, Census, Changes};
 use crate::publisher::abort_uploads;
 use crate::recorder::browser::Login;
 use crate::session::describe::Described;
@@ -170,7 +172,7 @@ impl Engine {
         if let Some(task) = self.task(&id) {
             return match task.asked.is_said_again(caller, &start) {
                 true => Ok(id),
-                false => Err(BackendError::Create(format!("there is a task {id} already"))),
+                false => Err(BackendError::Taken),
             };
         }
         let _counted = Counted::new(self, caller)?;
@@ -282,13 +284,40 @@ impl Backend for Engine {
 
     async fn find(&self, caller: &Caller, task: &TaskId) -> Result<action::Task, BackendError> {
         let task = self.task_of(caller, task)?;
-        Ok(action::Task { described: task.described(), parameters: task.asked.parameters.clone() })
+        let queue_position = self.0.work.queue.position(task.asked.created, &task.id);
+        let described = Described { queue_position, ..task.described() };
+        Ok(action::Task { described, parameters: task.asked.parameters.clone() })
     }
 
     async fn list(&self, caller: &Caller, filter: &Filter) -> Result<Vec<Described>, BackendError> {
         let tasks: Vec<_> = self.tasks().values().filter(|task| task.is_seen_by(caller)).map(Arc::clone).collect();
         let taken = tasks.into_iter().filter(|task| filter.takes(task.phase(), Some(task.asked.created)));
-        Ok(taken.map(|task| task.described()).collect())
+        let positions = self.0.work.queue.positions();
+        let described =
+            |task: Arc<Task>| Described { queue_position: positions.get(&task.id).copied(), ..task.described() };
+        Ok(taken.map(described).collect())
+    }
+
+    fn changes(&self, caller: &Caller, task: &TaskId) -> Changes {
+        let Ok(task) = self.task_of(caller, task) else { return stream::empty().boxed() };
+        // The task itself is not held: its followers, too, are told when it is removed.
+        let changes = (task.changes(), self.0.work.queue.changes());
+        let changed = stream::unfold(changes, |(mut task, mut queue)| async move {
+            let changed = tokio::select! {
+                changed = task.changed() => changed,
+                changed = queue.changed() => changed,
+            };
+            changed.ok().map(|()| ((), (task, queue)))
+        });
+        changed.boxed()
+    }
+
+    fn census(&self) -> Census {
+        let mut census = Census::new();
+        for task in self.tasks().values() {
+            *census.entry(task.phase()).or_default() += 1;
+        }
+        census
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -29,7 +29,7 @@ use super::screen::Screen;
 use super::signals::Signals;
 use super::state_folder;
 use crate::complaint::Complaint;
-use crate::gateway::{Gateway, Listening, router};
+use crate::gateway::{Gateway, Listening, Metrics, metrics_router, router};
 use crate::session::exit::ExitCode;
 
 /// How often it is looked for what is to be removed.
@@ -57,11 +57,16 @@ pub(super) async fn serve(args: ServeArgs, screen: &Screen) -> Result<ExitCode, 
         tokio::spawn(remove_finished(engine.clone(), keep));
     }
 
-    let gateway =
-        Gateway { backend: Arc::new(engine.clone()), gate: listening.gate.clone(), prefix: listening.prefix.clone() };
-    let app = router(gateway).merge(files::router(engine.clone()));
     let end = CancellationToken::new();
-    let serving = tokio::spawn(listening.serve(app, end.clone()));
+    let gateway = Arc::new(Gateway {
+        backend: Arc::new(engine.clone()),
+        gate: listening.gate.clone(),
+        prefix: listening.prefix.clone(),
+        metrics: Metrics::default(),
+        end: end.clone(),
+    });
+    let app = router(gateway.clone()).merge(files::router(engine.clone()));
+    let serving = tokio::spawn(listening.serve(app, metrics_router(gateway), end.clone()));
     signals.next().await;
     screen.say("ending: recordings go on with the next `panorec serve`");
     end.cancel();

@@ -1,10 +1,10 @@
 //! How many are recorded at the same time, and whose turn is next: the oldest's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::session::name::TaskId;
 
@@ -12,6 +12,8 @@ use crate::session::name::TaskId;
 pub(super) struct Queue {
     most: usize,
     state: Mutex<State>,
+    /// Rises with every change of who waits.
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -35,7 +37,25 @@ pub(super) struct Turn(Arc<Queue>);
 
 impl Queue {
     pub(super) fn new(most: usize) -> Arc<Queue> {
-        Arc::new(Queue { most, state: Mutex::default() })
+        Arc::new(Queue { most, state: Mutex::default(), changes: watch::Sender::default() })
+    }
+
+    /// The places of those who wait, 1 being the next.
+    pub(super) fn positions(&self) -> HashMap<TaskId, u32> {
+        self.with(|state| state.waiting.keys().map(|(_, task)| task.clone()).zip(1..).collect())
+    }
+
+    /// The place of one who waits.
+    pub(super) fn position(&self, created: Timestamp, task: &TaskId) -> Option<u32> {
+        self.with(|state| {
+            let place = (created, task.clone());
+            state.waiting.contains_key(&place).then(|| state.waiting.range(..=place).count() as u32)
+        })
+    }
+
+    /// Changes when others wait than before.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// A turn at once, also where there are too many: what has begun does not wait again.
@@ -50,6 +70,7 @@ impl Queue {
         let place = (created, task);
         self.with(|state| state.waiting.insert(place.clone(), sender));
         self.admit();
+        self.changed();
         Waiting { queue: Arc::clone(self), place, turn }
     }
 
@@ -62,6 +83,10 @@ impl Queue {
             // One who does not wait any more gives it back by dropping it.
             drop(next.send(Turn(Arc::clone(self))));
         }
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -82,7 +107,9 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.queue.with(|state| state.waiting.remove(&self.place));
+        if self.queue.with(|state| state.waiting.remove(&self.place)).is_some() {
+            self.queue.changed();
+        }
     }
 }
 
@@ -90,6 +117,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.0.with(|state| state.at_work -= 1);
         self.0.admit();
+        self.0.changed();
     }
 }
 
@@ -113,6 +141,9 @@ mod tests {
         let mut first = join(50);
         let (mut newer, mut older, given_up) = (join(60), join(40), join(30));
         let turn = first.turn().await;
+        let places = [&first, &newer, &older, &given_up].map(|one| queue.position(one.place.0, &one.place.1));
+        assert_eq!(places, [None, Some(3), Some(2), Some(1)]);
+        assert_eq!(queue.positions()[&newer.place.1], 3);
         assert!(newer.turn().now_or_never().is_none() && older.turn().now_or_never().is_none());
         drop(given_up);
         drop(turn);

@@ -120,6 +120,11 @@ impl Task {
         self.seen.borrow().phase()
     }
 
+    /// Changes when it stands otherwise than before.
+    pub(super) fn changes(&self) -> watch::Receiver<Seen> {
+        self.seen.subscribe()
+    }
+
     pub(super) fn is_finished(&self) -> bool {
         self.phase() == Phase::Finished
     }
