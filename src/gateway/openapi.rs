@@ -51,8 +51,10 @@ struct NewTask {
     parameters: Parameters,
     /// The name that the task is to have, a UUID.
     #[serde(rename = "TaskID")]
+    #[schemars(extend("format" = "uuid"))]
     task_id: Option<String>,
     /// Said again when the same is asked once more: no second task is made. 1 to 64 visible ASCII characters.
+    #[schemars(regex(pattern = "^[!-~]{1,64}$"))]
     client_token: Option<String>,
     /// With cookies, headers and origins, as Playwright saves them.
     login_state: Option<Map<String, Value>>,
@@ -68,6 +70,11 @@ pub fn json() -> Result<String, serde_json::Error> {
         "title": "panorec", "version": "1", "description": DESCRIPTION,
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
     });
+    // What is made is where the others find their TaskID.
+    for operation in ["describe", "events", "pause", "resume", "refresh", "stop"] {
+        api["paths"]["/v1/recordings"]["post"]["responses"]["201"]["links"][operation] =
+            json!({ "operationId": operation, "parameters": { "id": "$response.body#/TaskID" } });
+    }
     let schemas = &mut api["components"]["schemas"];
     for (name, schema) in schemas_of_what_is_sent() {
         schemas[name] = schema;

@@ -48,12 +48,14 @@ fn refused(client: &Client, method: &str, path: &str, body: &str, status: u16, c
 pub fn refusals(client: &Client) {
     let taken = json!({"RecordURL": "http://127.0.0.1:9/", "TaskID": "5c1f1f39-50c2-4c35-8fd8-8c2c4a9c8b11"});
     let first = made(client, &taken);
+    let vod = r#"{"RecordURL": "http://127.0.0.1:9/", "Output": {"Vod": {}}}"#;
     for (method, path, body, status, code, message) in [
         ("POST", "/v1/recordings", "{", 400, "InvalidParam", "the body must be JSON in UTF-8"),
         ("POST", "/v1/recordings", "[]", 400, "InvalidParam", "the body must be an object"),
         ("POST", "/v1/recordings", "{}", 400, "InvalidParam", "RecordURL is missing"),
         ("POST", "/v1/recordings", &taken.to_string(), 409, "InvalidParam", "create task failed("),
         ("POST", "/v1/recordings", &" ".repeat((1 << 20) + 1), 413, "InvalidParam", "the body must be at most"),
+        ("POST", "/v1/recordings", vod, 422, "InternalError", "create task failed(this installation has no"),
         ("GET", "/v1/recordings?Status=done", "", 400, "InvalidParam", "Status must be one of all, running, finished"),
         ("GET", "/v1/recordings?EndTime=today", "", 400, "InvalidParam", "EndTime must be a time in UTC"),
         ("GET", "/v1/recordings?Status=all&Status=all", "", 400, "InvalidParam", "the query has \"Status\" twice"),

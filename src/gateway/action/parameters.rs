@@ -16,7 +16,7 @@ use crate::session::request::{
 #[serde(rename_all = "PascalCase")]
 pub struct Parameters {
     #[serde(rename = "RecordURL")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "uri", "pattern" = "^https?://", "maxLength" = 8192))]
     pub record_url: PageUrl,
     /// Waits for `window.startRecord()`.
     #[serde(default)]
@@ -31,7 +31,7 @@ pub struct Parameters {
     pub height: u32,
     /// http or https.
     #[serde(default, rename = "CallbackURL", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "uri", "pattern" = "^https?://", "maxLength" = 8192))]
     pub callback_url: Option<Url>,
     /// Seconds of wall clock. A Start takes at most 36000.
     #[serde(default)]
@@ -43,7 +43,7 @@ pub struct Parameters {
     #[serde(default)]
     pub headers: Headers,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(max = 1024))]
     pub page_title: Option<PlainText>,
     /// An extension, as all that follows.
     #[serde(default)]
@@ -87,7 +87,7 @@ pub enum StorageType {
 #[serde(rename_all = "PascalCase")]
 pub struct Headers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(max = 1024))]
     pub user_agent: Option<PlainText>,
 }
 
@@ -178,10 +178,10 @@ pub struct Video {
     pub muxer: Muxer,
     /// Where players get the key; given where the video is encrypted, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "uri", "pattern" = "^https?://", "maxLength" = 8192))]
     pub auth_url: Option<Url>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex(pattern = "^[0-9A-Fa-f]{32}$"))]
     pub encrypt_iv: Option<HlsIv>,
 }
 

@@ -67,6 +67,7 @@ fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidParam => StatusCode::BAD_REQUEST,
         ErrorCode::InvalidStatus => StatusCode::CONFLICT,
-        ErrorCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+        // It was decided, so nothing is broken: this installation cannot do what was asked.
+        ErrorCode::InternalError => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
