@@ -3,6 +3,8 @@
 .PHONY: help setup demo test test-style test-unit test-clients test-media test-pod test-serve test-store test-cluster bench cluster cluster-down fmt lint
 
 stage := scripts/stage
+# These wait for most of their time and measure no pictures: several at once.
+waiting_media := bad_input:: login:: kill::a_halted
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,7 +40,9 @@ test-clients: setup ## panorec action and the samples of docs/samples against a 
 	@cargo test --locked --test clients -- --show-output $(ONLY)
 
 test-media: setup ## real recordings of real pages, measured (ONLY=name: those whose name has it)
-	@cargo test --locked --release --test media -- --test-threads=1 --show-output $(ONLY)
+	@media_tests() { cargo test --locked --release --test media -- --show-output "$$@"; } && \
+	  $(if $(ONLY),media_tests --test-threads=1 $(ONLY),media_tests --test-threads=4 $(waiting_media) && \
+	    media_tests --test-threads=1 $(waiting_media:%=--skip %))
 
 test-pod: setup ## a recorder pod's containers as processes, killed and restarted
 	@cargo test --locked --release --test pod -- --test-threads=1 --show-output $(ONLY)
