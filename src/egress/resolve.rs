@@ -20,6 +20,21 @@ pub enum EgressError {
     NoAddress { host: String },
 }
 
+impl EgressError {
+    /// The same, where there is only a reference to it.
+    pub(super) fn again(&self) -> EgressError {
+        match self {
+            EgressError::Refused { host, address, kind } => {
+                EgressError::Refused { host: host.clone(), address: *address, kind: *kind }
+            }
+            EgressError::Lookup { host, source } => {
+                EgressError::Lookup { host: host.clone(), source: io::Error::new(source.kind(), source.to_string()) }
+            }
+            EgressError::NoAddress { host } => EgressError::NoAddress { host: host.clone() },
+        }
+    }
+}
+
 /// Resolves as the system does, and gives only what may be reached: what the client connects to is what was judged.
 #[derive(Debug, Clone, Default)]
 pub struct Resolver {
@@ -41,6 +56,14 @@ impl Resolver {
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             Some(Host::Domain(_)) | None => return Ok(()),
         };
+        self.judge(address)
+    }
+
+    /// Whether an address may be reached.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn judge(&self, address: IpAddr) -> Result<(), EgressError> {
         let refused = |kind| EgressError::Refused { host: address.to_string(), address, kind };
         self.policy.judge(address).map_err(refused)
     }
