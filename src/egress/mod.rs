@@ -1,10 +1,12 @@
 //! Which addresses may be reached for a recording: judged by the address really connected to, so that no name,
 //! however it resolves, and no redirect leads into the cluster.
-//! Used by the publisher for the callback, and by the stores.
+//! Used by the publisher for the callback, by the stores, and by whoever sets the rule.
 //! Never: opens a connection, or knows what it is for.
 
+mod args;
 mod policy;
 mod resolve;
 
+pub use args::EgressArgs;
 pub use policy::{EgressPolicy, HostPattern, Kind, Network};
 pub use resolve::{EgressError, Resolver};

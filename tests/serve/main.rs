@@ -4,6 +4,7 @@
 mod client;
 #[path = "../gateway/conformance.rs"]
 mod conformance;
+mod egress;
 mod hold;
 mod keys;
 mod killed;
