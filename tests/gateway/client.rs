@@ -100,6 +100,11 @@ impl Client {
     }
 
     pub fn post(&self, body: &[u8]) -> Answer {
+        self.request("POST", &self.path, &self.headers(body), body)
+    }
+
+    /// The headers of a POST of this body, signed for this moment.
+    pub fn headers(&self, body: &[u8]) -> String {
         let mut headers = "Content-Type: application/json\r\n".to_owned();
         if let Some((id, secret)) = &self.key {
             let outgoing = Outgoing {
@@ -115,7 +120,7 @@ impl Client {
             headers += &format!("X-Date: {}\r\nAuthorization: {}\r\n", signed.x_date, signed.authorization);
             headers.extend(signed.content_md5.map(|md5| format!("Content-MD5: {md5}\r\n")));
         }
-        self.request("POST", &self.path, &headers, body)
+        headers
     }
 
     /// `headers`: whole lines.
