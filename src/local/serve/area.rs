@@ -100,9 +100,12 @@ impl Area {
         let id = delivery.task_id.as_str();
         let (new, path) = (self.folder.join(format!("{NEW}{id}")), self.folder.join(id));
         let made = self.make_at(&new, start, asked, request, delivery).and_then(|()| {
-            let put = rustix::fs::rename(&new, &path).map_err(io::Error::from);
-            put.and_then(|()| File::open(&self.folder)?.sync_all())
-                .map_err(|error| FolderError::io("make", &path, error))
+            let put = || {
+                sync_whole(&new)?;
+                rustix::fs::rename(&new, &path)?;
+                File::open(&self.folder)?.sync_all()
+            };
+            put().map_err(|error| FolderError::io("make", &path, error))
         });
         if made.is_err() {
             let _ = fs::remove_dir_all(&new);
@@ -131,11 +134,7 @@ impl Area {
         keep(&secrets.login, &start.login_state)?;
         let json = serde_json::to_vec_pretty(asked).map_err(|error| failed(error.into()))?;
         write(&new.join(TASK), &json).map_err(failed)?;
-        SessionDir::create(new, request, delivery)?;
-        for folder in [&new.join(SECRETS), new] {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        }
-        Ok(())
+        SessionDir::draft(new, request, delivery)
     }
 
     /// All sessions that were made here, the oldest first. What cannot be read is left where it is.
@@ -179,8 +178,25 @@ impl SecretFiles {
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    file.write_all(bytes)
+}
+
+/// Brings a folder to the disk with all that is in it. Once all of it is written, for then the file system's journal
+/// takes most of it in with the first file.
+fn sync_whole(folder: &Path) -> io::Result<()> {
+    let (mut files, mut folders, mut unread) = (Vec::new(), Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = unread.pop() {
+        let entries = fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>()?;
+        // An empty one is no more than its name, which its parent has.
+        if !entries.is_empty() {
+            folders.push(folder);
+        }
+        for entry in entries {
+            let found = if entry.file_type()?.is_dir() { &mut unread } else { &mut files };
+            found.push(entry.path());
+        }
+    }
+    files.iter().chain(&folders).try_for_each(|path| File::open(path)?.sync_all())
 }
 
 fn read(path: &Path) -> Result<Asked, String> {
