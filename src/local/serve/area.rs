@@ -13,6 +13,7 @@ use super::task::Asked;
 use crate::complaint::Complaint;
 use crate::gateway::Secret;
 use crate::gateway::action::Start;
+use crate::session::fold::{Folded, Phase};
 use crate::session::folder::{FolderError, SessionDir};
 use crate::session::name::TaskId;
 use crate::session::request::{Delivery, Request};
@@ -174,6 +175,25 @@ impl SecretFiles {
         let secrets = session.join(SECRETS);
         SecretFiles { hls_key: secrets.join("hls.key"), login: secrets.join("login.json") }
     }
+
+    /// Whether any of them is there.
+    pub(super) fn are_there(&self) -> bool {
+        self.hls_key.exists() || self.login.exists()
+    }
+
+    /// Removes what nothing comes of any more: no recorder begins once the recording has ended, and a video that was
+    /// delivered is not made again. One that was not may be, by `panorec publish`.
+    pub(super) fn remove_spent(&self, folded: &Folded) {
+        let is_published = folded.phase() == Phase::Finished && folded.published.failure.is_none();
+        for (path, is_spent) in [(&self.login, folded.is_stopped()), (&self.hls_key, is_published)] {
+            match is_spent.then(|| fs::remove_file(path)) {
+                Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(path = %path.display(), %error, "a secret that is not needed any more stays");
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -209,6 +229,39 @@ fn read(path: &Path) -> Result<Asked, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::event::{Entry, Moment, PublishFailure, PublisherEvent, RecorderEvent};
+    use crate::session::intent::By;
+    use crate::session::name::RunNumber;
+
+    fn now<E>(event: E) -> Entry<E> {
+        Entry { v: 1, at: Moment { wall: jiff::Timestamp::UNIX_EPOCH, mono_us: 1 }, event }
+    }
+
+    #[test]
+    fn secrets_go_when_nothing_comes_of_them_any_more() {
+        let place = tempfile::tempdir().unwrap();
+        let secrets = SecretFiles { hls_key: place.path().join("key"), login: place.path().join("login") };
+        for is_delivered in [true, false] {
+            fs::write(&secrets.hls_key, "k").unwrap();
+            fs::write(&secrets.login, "l").unwrap();
+            let left = |folded: &Folded| {
+                secrets.remove_spent(folded);
+                (secrets.login.exists(), secrets.hls_key.exists())
+            };
+            let mut folded = Folded::default();
+            assert_eq!(left(&folded), (true, true));
+            let stopped = RecorderEvent::Stopped { by: By::Intent, video_us: 1 };
+            folded.apply_recorder(RunNumber(1), &now(stopped));
+            assert_eq!(left(&folded), (false, true));
+            if !is_delivered {
+                let (failure, message) = (PublishFailure::Delivery, "no".to_owned());
+                folded.apply_publisher(&now(PublisherEvent::Failed { failure, message }));
+            }
+            assert_eq!(left(&folded), (false, true));
+            folded.apply_publisher(&now(PublisherEvent::Finished));
+            assert_eq!(left(&folded), (false, !is_delivered));
+        }
+    }
 
     #[test]
     fn a_folder_has_one_owner_and_what_is_half_made_is_removed() {
