@@ -172,3 +172,25 @@ fn holders(place: &Place, secrets: &[&str]) -> Vec<String> {
     holders.sort();
     holders
 }
+
+#[test]
+fn files_are_behind_the_prefix_too() {
+    let server = Server::start();
+    let place = Place::new(&["--path-prefix", "/release", "--public-url", "https://record.example/release"]);
+    let run = place.serve();
+    let client = place.client();
+    let task = client.start(json!({"RecordURL": server.url("clock.html"), "Width": 640, "Height": 360}));
+    client.until(&task, "recording", DEADLINE);
+    sleep(Duration::from_secs(1));
+    client.tell("Stop", &task);
+    let finished = client.until(&task, "finished", DEADLINE);
+    let video = &finished["Result"]["Videos"][0];
+    let url = video["FileURL"].as_str().unwrap_or_else(|| panic!("{finished}"));
+    let path = url.strip_prefix("https://record.example").unwrap();
+    assert!(path.starts_with(&format!("/release/files/{task}/")), "{url}");
+    for path in [path, path.strip_prefix("/release").unwrap()] {
+        let whole = client.get(path, "");
+        assert_eq!((whole.status, whole.body.len() as u64), (200, video["FileSize"].as_u64().unwrap()), "{path}");
+    }
+    end(run);
+}

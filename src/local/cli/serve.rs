@@ -28,7 +28,8 @@ pub struct ServeArgs {
     /// The folder of the sessions [default: serve in the user's state folder]
     #[arg(long, value_name = "DIR", env = "PANOREC_DATA")]
     pub data: Option<PathBuf>,
-    /// What the URLs of files that are served here begin with [default: the address it listens at]
+    /// What the URLs of files that are served here begin with; it may end with the path prefix [default: the address it
+    /// listens at]
     #[arg(long, value_name = "URL", env = "PANOREC_PUBLIC_URL")]
     pub public_url: Option<Url>,
     /// How many are recorded at the same time; more wait for their turn [default: one a processor core]

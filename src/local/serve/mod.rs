@@ -61,7 +61,7 @@ pub(super) async fn serve(args: ServeArgs, screen: &Screen) -> Result<ExitCode, 
 
     let gateway =
         Gateway { backend: Arc::new(engine.clone()), gate: listening.gate.clone(), prefix: listening.prefix.clone() };
-    let app = router(gateway).merge(files::router(engine.clone()));
+    let app = router(gateway).merge(files::router(engine.clone(), &listening.prefix));
     let end = CancellationToken::new();
     let serving = tokio::spawn(listening.serve(app, end.clone()));
     signals.next().await;
