@@ -46,9 +46,10 @@ pub(super) fn publish_live(
     session: &Arc<SessionDir>,
     run: &Arc<PublisherRun>,
     delivery: &Delivery,
+    resolver: &Resolver,
 ) -> Result<Option<publisher::Live>, Complaint> {
     run.append(PublisherEvent::RunStarted { run: run.number() })?;
-    Ok(publisher::Live::start(session, run, delivery, &Resolver::default()))
+    Ok(publisher::Live::start(session, run, delivery, resolver))
 }
 
 /// Makes and delivers the file, and journals every step after `RunStarted` up to `Delivered` or `Failed`.
@@ -56,6 +57,7 @@ pub(super) fn publish(
     session: &SessionDir,
     run: &PublisherRun,
     delivery: &Delivery,
+    resolver: &Resolver,
     from: MadeFrom,
     progress: &mut dyn FnMut(Finishing),
 ) -> Result<(), Complaint> {
@@ -68,9 +70,7 @@ pub(super) fn publish(
         let us = |signed: i64| signed.max(0) as u64;
         progress(Finishing { what, done_us: us(progress_so_far.done_us), total_us: us(progress_so_far.total_us) });
     };
-    // Whoever runs it here could reach everything without it.
-    let resolver = Resolver::default();
-    let publication = Publication { session, run, delivery, resolver: &resolver };
+    let publication = Publication { session, run, delivery, resolver };
     publication.make(from, &mut tell).map(drop).map_err(|error| match error {
         PublishError::Session(error) => error.into(),
         PublishError::Store(error) => Complaint::new(ExitCode::DeliveryFailed, error),
@@ -83,9 +83,10 @@ pub(super) async fn conclude(
     session: &SessionDir,
     run: &PublisherRun,
     delivery: &Delivery,
+    resolver: &Resolver,
     tries: Tries,
 ) -> Result<(), Complaint> {
-    let publication = Publication { session, run, delivery, resolver: &Resolver::default() };
+    let publication = Publication { session, run, delivery, resolver };
     publication.call_back(tries).await?;
     run.append(PublisherEvent::Finished)?;
     Ok(())

@@ -87,6 +87,8 @@ pub(super) async fn publish(args: &PublishArgs, screen: &Screen) -> Result<ExitC
 /// An open session, and what can interrupt it.
 struct Session<'a> {
     dir: Arc<SessionDir>,
+    /// Reaches everything: whoever runs it here could do that without it.
+    resolver: Resolver,
     attended: Attended<'a>,
 }
 
@@ -100,7 +102,8 @@ struct Attended<'a> {
 impl<'a> Session<'a> {
     fn new(dir: SessionDir, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
         let path = dir.path().to_owned();
-        Ok(Session { dir: Arc::new(dir), attended: Attended { path, signals: Signals::listen()?, screen } })
+        let attended = Attended { path, signals: Signals::listen()?, screen };
+        Ok(Session { dir: Arc::new(dir), resolver: Resolver::default(), attended })
     }
 
     fn open(path: &Path, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
@@ -108,11 +111,11 @@ impl<'a> Session<'a> {
     }
 
     async fn record_and_finish(&mut self, notes: &[String]) -> Result<Outcome, Complaint> {
-        work::record_and_finish(&self.dir, notes, &mut self.attended).await
+        work::record_and_finish(&self.dir, notes, &self.resolver, &mut self.attended).await
     }
 
     async fn finish(&mut self, from: MadeFrom) -> Result<Outcome, Complaint> {
-        work::finish(&self.dir, Publishing::anew(&self.dir, from)?, &mut self.attended).await
+        work::finish(&self.dir, Publishing::anew(&self.dir, from, &self.resolver)?, &mut self.attended).await
     }
 
     /// Tells the callback once more, of what was delivered.
@@ -124,7 +127,7 @@ impl<'a> Session<'a> {
         if self.dir.folded()?.published.videos.is_none() {
             return Err(Complaint::usage("nothing was delivered that could be told of; publish it first"));
         }
-        Publishing::anew(&self.dir, MadeFrom::Files)?.call_back(&self.dir, Tries::Anew).await?;
+        Publishing::anew(&self.dir, MadeFrom::Files, &self.resolver)?.call_back(&self.dir, Tries::Anew).await?;
         Ok(Outcome::Over)
     }
 

@@ -8,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::halves::{self, Finishing};
 use crate::complaint::Complaint;
+use crate::egress::Resolver;
 use crate::publisher::MadeFrom;
 use crate::publisher::callback::Tries;
 use crate::recorder::control::{Control, Ended, Live};
@@ -65,15 +66,16 @@ pub(super) struct Making {
     pub made: Running<()>,
 }
 
-/// Records, unless that is over, and then makes and delivers the file.
+/// Records, unless that is over, and then makes and delivers the file, to what the resolver lets it reach.
 pub(super) async fn record_and_finish(
     dir: &Arc<SessionDir>,
     notes: &[String],
+    resolver: &Resolver,
     attendant: &mut impl Attendant,
 ) -> Result<Outcome, Complaint> {
     let mut publishing = None;
     if !dir.folded()?.is_stopped() {
-        let begun = publishing.insert(Publishing::begin(dir)?);
+        let begun = publishing.insert(Publishing::begin(dir, resolver)?);
         let following = begun.follow(dir);
         let ended = match Recording::begin(dir, notes)? {
             Some(recording) => attendant.record(recording).await,
@@ -88,7 +90,7 @@ pub(super) async fn record_and_finish(
     }
     // A recorder that failed in a way that a new run can mend has not ended the recording.
     if dir.folded()?.is_stopped() {
-        let publishing = publishing.map_or_else(|| Publishing::anew(dir, MadeFrom::Parts), Ok)?;
+        let publishing = publishing.map_or_else(|| Publishing::anew(dir, MadeFrom::Parts, resolver), Ok)?;
         return finish(dir, publishing, attendant).await;
     }
     Ok(Outcome::Over)
@@ -101,11 +103,12 @@ pub(super) async fn finish(
     attendant: &mut impl Attendant,
 ) -> Result<Outcome, Complaint> {
     let (run, delivery) = (Arc::clone(&publishing.run), publishing.delivery.clone());
+    let resolver = publishing.resolver.clone();
     match attendant.make(publishing.make(dir)).await? {
         Outcome::Over => {}
         other => return Ok(other),
     }
-    halves::conclude(dir, &run, &delivery, Tries::GoOn).await?;
+    halves::conclude(dir, &run, &delivery, &resolver, Tries::GoOn).await?;
     Ok(Outcome::Over)
 }
 
@@ -166,27 +169,29 @@ pub(super) fn give_up(dir: &SessionDir, message: String) -> Result<(), Complaint
 pub(super) struct Publishing {
     run: Arc<PublisherRun>,
     delivery: Delivery,
+    resolver: Resolver,
     from: MadeFrom,
 }
 
 impl Publishing {
     /// One that publishes while it is recorded, where that can be done.
-    fn begin(dir: &Arc<SessionDir>) -> Result<Publishing, Complaint> {
+    fn begin(dir: &Arc<SessionDir>, resolver: &Resolver) -> Result<Publishing, Complaint> {
         let (run, delivery) = (Arc::new(PublisherRun::claim(dir)?), dir.delivery()?);
-        let live = halves::publish_live(dir, &run, &delivery)?;
-        Ok(Publishing { run, delivery, from: live.map_or(MadeFrom::Parts, MadeFrom::Live) })
+        let live = halves::publish_live(dir, &run, &delivery, resolver)?;
+        let from = live.map_or(MadeFrom::Parts, MadeFrom::Live);
+        Ok(Publishing { run, delivery, resolver: resolver.clone(), from })
     }
 
     /// One that does it when everything is recorded.
-    pub(super) fn anew(dir: &SessionDir, from: MadeFrom) -> Result<Publishing, Complaint> {
+    pub(super) fn anew(dir: &SessionDir, from: MadeFrom, resolver: &Resolver) -> Result<Publishing, Complaint> {
         let (run, delivery) = (Arc::new(PublisherRun::claim(dir)?), dir.delivery()?);
         run.append(PublisherEvent::RunStarted { run: run.number() })?;
-        Ok(Publishing { run, delivery, from })
+        Ok(Publishing { run, delivery, resolver: resolver.clone(), from })
     }
 
     /// Tells of what is delivered already.
     pub(super) async fn call_back(self, dir: &SessionDir, tries: Tries) -> Result<(), Complaint> {
-        halves::conclude(dir, &self.run, &self.delivery, tries).await
+        halves::conclude(dir, &self.run, &self.delivery, &self.resolver, tries).await
     }
 
     /// Tells it what is recorded, until the answer is dropped.
@@ -216,14 +221,14 @@ impl Publishing {
     }
 
     fn make(self, dir: &Arc<SessionDir>) -> Making {
-        let Publishing { run, delivery, from } = self;
+        let Publishing { run, delivery, resolver, from } = self;
         let (report, progress) = watch::channel(None::<Finishing>);
         let dir = Arc::clone(dir);
         let making = tokio::task::spawn_blocking(move || {
             let mut tell = |progress| {
                 report.send_replace(Some(progress));
             };
-            halves::publish(&dir, &run, &delivery, from, &mut tell)
+            halves::publish(&dir, &run, &delivery, &resolver, from, &mut tell)
         });
         let made = Box::pin(async move {
             making.await.map_err(|error| Complaint::internal(format!("the publisher broke: {error}")))?

@@ -1,10 +1,10 @@
 //! What the installation gives to recordings and lets them reach: the operator's arguments for stores and addresses.
 
 use clap::Args;
-use url::{Host, Url};
+use url::Url;
 
 use crate::complaint::Complaint;
-use crate::egress::{EgressPolicy, HostPattern, Network};
+use crate::egress::{EgressArgs, EgressPolicy};
 use crate::resource::spec::DestinationSpec;
 use crate::resource::{BucketPattern, Installation, OwnCredentials, OwnStore};
 
@@ -30,29 +30,8 @@ pub struct GivingArgs {
     /// Use the pods' web identity, or the role of their nodes, for them
     #[arg(long, env = "PANOREC_S3_AMBIENT")]
     s3_ambient: bool,
-    /// What stores and callbacks of recordings may reach although it is not public: ranges like
-    /// 10.20.0.0/16, hosts like minio.storage.svc, or .school.example for all below it
-    #[arg(long, value_name = "LIST", env = "PANOREC_EGRESS_ALLOW", value_delimiter = ',')]
-    egress_allow: Vec<Allowed>,
-    /// Ranges that they must not reach although they are public, such as the nodes' own
-    #[arg(long, value_name = "LIST", env = "PANOREC_EGRESS_REFUSE", value_delimiter = ',')]
-    egress_refuse: Vec<Network>,
-}
-
-/// A range of addresses, or a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Allowed {
-    Network(Network),
-    Host(HostPattern),
-}
-
-impl std::str::FromStr for Allowed {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Allowed, String> {
-        let neither = |_| format!("{text:?} is neither a range like 10.20.0.0/16 nor a host like minio.storage.svc");
-        text.parse().map(Allowed::Network).or_else(|_| text.parse().map(Allowed::Host).map_err(neither))
-    }
+    #[command(flatten)]
+    egress: EgressArgs,
 }
 
 impl GivingArgs {
@@ -61,7 +40,7 @@ impl GivingArgs {
     /// # Errors
     /// What does not fit together.
     pub(super) fn checked(self) -> Result<(Installation, EgressPolicy), Complaint> {
-        let egress = self.egress();
+        let egress = self.egress.policy(&self.s3_endpoint);
         let credentials = match (self.s3_secret, self.s3_ambient) {
             (Some(secret), _) => Some(OwnCredentials::Secret(secret)),
             (None, true) => Some(OwnCredentials::Ambient),
@@ -92,26 +71,6 @@ impl GivingArgs {
         let installation = Installation { destination, store };
         installation.check().map_err(|rejection| Complaint::usage(format!("--destination: {rejection}")))?;
         Ok((installation, egress))
-    }
-
-    fn egress(&self) -> EgressPolicy {
-        let (mut allow, mut hosts) = (Vec::new(), Vec::new());
-        for allowed in &self.egress_allow {
-            match allowed {
-                Allowed::Network(network) => allow.push(*network),
-                Allowed::Host(host) => hosts.push(host.clone()),
-            }
-        }
-        // The installation's own store is reached wherever it stands, also with the bucket before its name.
-        match self.s3_endpoint.as_ref().and_then(Url::host) {
-            Some(Host::Domain(host)) => {
-                hosts.extend([host.to_owned(), format!(".{host}")].iter().filter_map(|host| host.parse().ok()));
-            }
-            Some(Host::Ipv4(address)) => allow.extend(address.to_string().parse::<Network>()),
-            Some(Host::Ipv6(address)) => allow.extend(address.to_string().parse::<Network>()),
-            None => {}
-        }
-        EgressPolicy::Public { allow, hosts, refuse: self.egress_refuse.clone() }
     }
 }
 

@@ -256,6 +256,7 @@ pub fn statuses(client: &Client, pages: &Pages) {
     assert!(rank(&canceled) >= 2 && canceled["CancelTime"].is_i64(), "{canceled}");
     let nothing = client.until(&waits, "finished", SOON);
     assert_eq!(nothing["Result"], json!({"Videos": []}), "{nothing}");
+    assert_eq!(nothing["CancelTime"], canceled["CancelTime"], "{nothing}");
 
     let task = client.start(small(pages, &json!({"CallbackURL": pages.slow_callback})));
     client.until(&task, "recording", SOON);
@@ -272,6 +273,7 @@ pub fn statuses(client: &Client, pages: &Pages) {
         client.until(&task, then, SOON);
     }
     judge(client, &task, "Stop", false);
+    let canceled = client.describe(&task);
     // Canceled at once, and never back, whatever is said.
     for status in ["canceled", "callback", "finished"] {
         client.until(&task, status, SOON);
@@ -291,6 +293,7 @@ pub fn statuses(client: &Client, pages: &Pages) {
     }
     let finished = client.describe(&task);
     assert_eq!(finished["Result"]["Videos"].as_array().map(Vec::len), Some(1), "{finished}");
+    assert_eq!(finished["CancelTime"], canceled["CancelTime"], "{finished}");
 }
 
 /// List and DescribeDetail.

@@ -11,6 +11,33 @@ use crate::rest::Events;
 use crate::support::{Scratch, Server};
 
 #[test]
+fn a_signature_is_good_twice_unless_replays_are_refused() {
+    let scratch = Scratch::new();
+    let file = scratch.join("keys.json");
+    std::fs::write(&file, r#"{"keys": [{"id": "one", "secret": "s1"}]}"#).unwrap();
+    let keys = ["--keys", file.to_str().unwrap()];
+    for refuse in [&[][..], &["--refuse-replays"]] {
+        let place = Place::new(&[&keys[..], refuse].concat());
+        let run = place.serve();
+        let client = place.client().signing("one", "s1");
+        let body = json!({"Action": "List"}).to_string().into_bytes();
+        let headers = client.headers("POST", "/record", &body);
+        let asked = || client.request("POST", &client.path, &headers, &body);
+        let (first, second) = (asked(), asked());
+        assert_eq!((first.status, &first.json()["Total"]), (200, &json!(0)));
+        if refuse.is_empty() {
+            assert_eq!((second.status, &second.json()["Total"]), (200, &json!(0)));
+        } else {
+            let message = "HMAC signature cannot be verified, it has been used before.";
+            assert_eq!((second.status, second.json()), (401, json!({"message": message})));
+            let other = client.ask("Describe", json!({}));
+            assert_eq!(other["ErrorMessage"], "TaskID is missing", "the next one is let in");
+        }
+        end(run);
+    }
+}
+
+#[test]
 fn keys_say_who_may_call_and_how_many_tasks_each_has() {
     let server = Server::start();
     let scratch = Scratch::new();

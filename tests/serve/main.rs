@@ -4,6 +4,8 @@
 mod client;
 #[path = "../gateway/conformance.rs"]
 mod conformance;
+mod egress;
+mod figures;
 mod hold;
 mod keys;
 mod killed;

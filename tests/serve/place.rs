@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::Client;
-use crate::support::{Panorec, Run, Scratch};
+use super::client::Client;
+use super::support::{Panorec, Run, Scratch};
 
 /// What a busy machine takes to start Chrome, or to finish a file.
 pub const DEADLINE: Duration = Duration::from_secs(120);

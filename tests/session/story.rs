@@ -90,6 +90,28 @@ fn stop_is_canceled_at_once_and_final() {
 }
 
 #[test]
+fn a_stop_was_when_it_was_said() {
+    let stop = |said: f64, journaled: f64| {
+        let told = Intent { state: IntentState::Stopped, revision: 1, at: Some(at(said).wall), ..Intent::default() };
+        recorded(vec![
+            (0.0, started()),
+            (1.0, opened(0)),
+            (
+                journaled,
+                RecorderEvent::Edge { by: By::Intent, state: Some(told.state), reload: false, told: Some(told) },
+            ),
+            (journaled + 0.1, edge(By::Page, IntentState::Stopped)),
+            (journaled + 0.5, RecorderEvent::Stopped { by: By::Intent, video_us: 4_000_000 }),
+        ])
+    };
+    for (said, journaled, shown) in [(4.95, 5.05, 4.95), (7.0, 5.0, 7.0), (500.0, 5.0, 5.0)] {
+        let folded = stop(said, journaled);
+        assert_eq!(folded.cancel_time(), Some(at(shown).wall), "said at {said}");
+        assert!(folded.stop_time() >= folded.cancel_time());
+    }
+}
+
+#[test]
 fn a_killed_recorder_leaves_a_gap_of_its_own_length() {
     let folded = recorded(vec![
         (0.0, started()),

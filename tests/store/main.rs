@@ -17,6 +17,7 @@ mod played;
 #[path = "../pod/pods.rs"]
 mod pods;
 mod proxy;
+mod served;
 mod server;
 mod sessions;
 #[path = "../support/mod.rs"]

@@ -58,8 +58,11 @@ impl Order {
 /// What Describe shows: the later of what the session tells and what was said. A task is canceled as soon as it was
 /// told to stop.
 pub fn shown(mut described: Described, said: &Intent) -> Described {
-    if said.state == IntentState::Stopped && described.status.rank() < Phase::Canceled.rank() {
-        described.status = Phase::Canceled;
+    if said.state == IntentState::Stopped {
+        if described.status.rank() < Phase::Canceled.rank() {
+            described.status = Phase::Canceled;
+        }
+        // The journal takes it over, unless nothing was recorded that could have one.
         described.cancel_time = described.cancel_time.or(said.at.map(Timestamp::as_second));
     }
     described
@@ -155,5 +158,6 @@ mod tests {
             assert_eq!(shown(described(phase, None), &Intent::default()), described(phase, None));
         }
         assert_eq!(shown(described(Phase::Upload, Some(5)), &stop), described(Phase::Upload, Some(5)));
+        assert_eq!(shown(described(Phase::Finished, None), &stop), described(Phase::Finished, Some(9)));
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use url::Url;
 
 use super::{S3Args, VodArgs};
+use crate::egress::EgressArgs;
 use crate::gateway::ListenArgs;
 
 #[derive(Debug, Args)]
@@ -19,6 +20,7 @@ With StorageType cos the pieces lie in DIR as well.
 Examples:
   panorec serve
   panorec serve --listen 0.0.0.0:8080 --keys keys.json --public-url https://record.example.com --keep 168h
+  panorec serve --keys keys.json --egress-allow 10.20.0.0/16,.school.example
   panorec serve --s3-credentials cos.json --vod-credentials vod.json")]
 pub struct ServeArgs {
     #[command(flatten)]
@@ -26,7 +28,8 @@ pub struct ServeArgs {
     /// The folder of the sessions [default: serve in the user's state folder]
     #[arg(long, value_name = "DIR", env = "PANOREC_DATA")]
     pub data: Option<PathBuf>,
-    /// What the URLs of files that are served here begin with [default: the address it listens at]
+    /// What the URLs of files that are served here begin with; it may end with the path prefix [default: the address it
+    /// listens at]
     #[arg(long, value_name = "URL", env = "PANOREC_PUBLIC_URL")]
     pub public_url: Option<Url>,
     /// How many are recorded at the same time; more wait for their turn [default: one a processor core]
@@ -39,6 +42,8 @@ pub struct ServeArgs {
     #[arg(long)]
     pub allow_no_sandbox: bool,
 
+    #[command(flatten, next_help_heading = "With --keys, recordings reach public addresses only")]
+    pub egress: EgressArgs,
     #[command(
         flatten,
         next_help_heading = "For Output.Cos with a Bucket: Tencent COS in its Region, or --s3-endpoint"

@@ -13,6 +13,7 @@ use super::task::Asked;
 use crate::complaint::Complaint;
 use crate::gateway::Secret;
 use crate::gateway::action::Start;
+use crate::session::fold::{Folded, Phase};
 use crate::session::folder::{FolderError, SessionDir};
 use crate::session::name::TaskId;
 use crate::session::request::{Delivery, Request};
@@ -100,9 +101,12 @@ impl Area {
         let id = delivery.task_id.as_str();
         let (new, path) = (self.folder.join(format!("{NEW}{id}")), self.folder.join(id));
         let made = self.make_at(&new, start, asked, request, delivery).and_then(|()| {
-            let put = rustix::fs::rename(&new, &path).map_err(io::Error::from);
-            put.and_then(|()| File::open(&self.folder)?.sync_all())
-                .map_err(|error| FolderError::io("make", &path, error))
+            let put = || {
+                sync_whole(&new)?;
+                rustix::fs::rename(&new, &path)?;
+                File::open(&self.folder)?.sync_all()
+            };
+            put().map_err(|error| FolderError::io("make", &path, error))
         });
         if made.is_err() {
             let _ = fs::remove_dir_all(&new);
@@ -131,11 +135,7 @@ impl Area {
         keep(&secrets.login, &start.login_state)?;
         let json = serde_json::to_vec_pretty(asked).map_err(|error| failed(error.into()))?;
         write(&new.join(TASK), &json).map_err(failed)?;
-        SessionDir::create(new, request, delivery)?;
-        for folder in [&new.join(SECRETS), new] {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        }
-        Ok(())
+        SessionDir::draft(new, request, delivery)
     }
 
     /// All sessions that were made here, the oldest first. What cannot be read is left where it is.
@@ -175,12 +175,48 @@ impl SecretFiles {
         let secrets = session.join(SECRETS);
         SecretFiles { hls_key: secrets.join("hls.key"), login: secrets.join("login.json") }
     }
+
+    /// Whether any of them is there.
+    pub(super) fn are_there(&self) -> bool {
+        self.hls_key.exists() || self.login.exists()
+    }
+
+    /// Removes what nothing comes of any more: no recorder begins once the recording has ended, and a video that was
+    /// delivered is not made again. One that was not may be, by `panorec publish`.
+    pub(super) fn remove_spent(&self, folded: &Folded) {
+        let is_published = folded.phase() == Phase::Finished && folded.published.failure.is_none();
+        for (path, is_spent) in [(&self.login, folded.is_stopped()), (&self.hls_key, is_published)] {
+            match is_spent.then(|| fs::remove_file(path)) {
+                Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(path = %path.display(), %error, "a secret that is not needed any more stays");
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    file.write_all(bytes)
+}
+
+/// Brings a folder to the disk with all that is in it. Once all of it is written, for then the file system's journal
+/// takes most of it in with the first file.
+fn sync_whole(folder: &Path) -> io::Result<()> {
+    let (mut files, mut folders, mut unread) = (Vec::new(), Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = unread.pop() {
+        let entries = fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>()?;
+        // An empty one is no more than its name, which its parent has.
+        if !entries.is_empty() {
+            folders.push(folder);
+        }
+        for entry in entries {
+            let found = if entry.file_type()?.is_dir() { &mut unread } else { &mut files };
+            found.push(entry.path());
+        }
+    }
+    files.iter().chain(&folders).try_for_each(|path| File::open(path)?.sync_all())
 }
 
 fn read(path: &Path) -> Result<Asked, String> {
@@ -193,6 +229,39 @@ fn read(path: &Path) -> Result<Asked, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::event::{Entry, Moment, PublishFailure, PublisherEvent, RecorderEvent};
+    use crate::session::intent::By;
+    use crate::session::name::RunNumber;
+
+    fn now<E>(event: E) -> Entry<E> {
+        Entry { v: 1, at: Moment { wall: jiff::Timestamp::UNIX_EPOCH, mono_us: 1 }, event }
+    }
+
+    #[test]
+    fn secrets_go_when_nothing_comes_of_them_any_more() {
+        let place = tempfile::tempdir().unwrap();
+        let secrets = SecretFiles { hls_key: place.path().join("key"), login: place.path().join("login") };
+        for is_delivered in [true, false] {
+            fs::write(&secrets.hls_key, "k").unwrap();
+            fs::write(&secrets.login, "l").unwrap();
+            let left = |folded: &Folded| {
+                secrets.remove_spent(folded);
+                (secrets.login.exists(), secrets.hls_key.exists())
+            };
+            let mut folded = Folded::default();
+            assert_eq!(left(&folded), (true, true));
+            let stopped = RecorderEvent::Stopped { by: By::Intent, video_us: 1 };
+            folded.apply_recorder(RunNumber(1), &now(stopped));
+            assert_eq!(left(&folded), (false, true));
+            if !is_delivered {
+                let (failure, message) = (PublishFailure::Delivery, "no".to_owned());
+                folded.apply_publisher(&now(PublisherEvent::Failed { failure, message }));
+            }
+            assert_eq!(left(&folded), (false, true));
+            folded.apply_publisher(&now(PublisherEvent::Finished));
+            assert_eq!(left(&folded), (false, !is_delivered));
+        }
+    }
 
     #[test]
     fn a_folder_has_one_owner_and_what_is_half_made_is_removed() {

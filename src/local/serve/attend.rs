@@ -6,11 +6,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::area::SecretFiles;
 use super::ask;
 use super::follow::follow;
 use super::queue::{Queue, Turn};
 use super::task::Task;
 use crate::complaint::Complaint;
+use crate::egress::Resolver;
 use crate::local::report;
 use crate::local::screen::{Screen, clock, size};
 use crate::local::work::{self, Attendant, Making, Outcome, Publishing, Recording};
@@ -27,6 +29,8 @@ const PATIENCE: [Duration; 4] =
 /// What all tasks share.
 pub(super) struct Work {
     pub queue: Arc<Queue>,
+    /// What stores and callbacks may reach.
+    pub resolver: Resolver,
     /// The end of this process.
     pub end: CancellationToken,
     pub screen: Screen,
@@ -51,11 +55,11 @@ impl Work {
     }
 
     /// Sees a task to its end, or to that of this process.
-    pub(super) async fn attend(&self, task: Arc<Task>, session: SessionDir, place: Place) {
+    pub(super) async fn attend(&self, task: Arc<Task>, session: SessionDir, secrets: SecretFiles, place: Place) {
         let session = Arc::new(session);
         let following = AbortOnDropHandle::new(tokio::spawn(follow(Arc::clone(&session), Arc::clone(&task))));
         if let Some(turn) = self.turn(&task, place).await {
-            match self.see_through(&task, &session, turn).await {
+            match self.see_through(&task, &session, &secrets, turn).await {
                 Ok(Outcome::Over) => self.say_end(&task, &session),
                 Ok(Outcome::Interrupted) => {}
                 Ok(Outcome::Superseded) => self.say(&task, "another panorec goes on with it"),
@@ -63,7 +67,9 @@ impl Work {
             }
         }
         // Also what another process does with it is seen to the end.
-        self.end.run_until_cancelled(following).await;
+        if self.end.run_until_cancelled(following).await.is_some() {
+            remove_spent(&session, &secrets);
+        }
     }
 
     /// Waits for the task's turn. None: this process ends.
@@ -84,6 +90,7 @@ impl Work {
         &self,
         task: &Task,
         session: &Arc<SessionDir>,
+        secrets: &SecretFiles,
         turn: Option<Turn>,
     ) -> Result<Outcome, Complaint> {
         let folded = session.folded()?;
@@ -93,12 +100,12 @@ impl Work {
         }
         // What an older run delivered is not delivered twice.
         if folded.is_stopped() && folded.published.videos.is_some() && folded.published.failure.is_none() {
-            Publishing::anew(session, MadeFrom::Files)?.call_back(session, Tries::GoOn).await?;
+            Publishing::anew(session, MadeFrom::Files, &self.resolver)?.call_back(session, Tries::GoOn).await?;
             return Ok(Outcome::Over);
         }
-        let mut attended = Attended { work: self, task, session, turn };
+        let mut attended = Attended { work: self, task, session, secrets, turn };
         for patience in PATIENCE {
-            let why = match work::record_and_finish(session, &notes, &mut attended).await {
+            let why = match work::record_and_finish(session, &notes, &self.resolver, &mut attended).await {
                 Err(error) if error.is_superseded => return Ok(Outcome::Superseded),
                 Err(error) => error.to_string(),
                 // A recorder that ends has ended the recording, unless a new run can mend what was wrong.
@@ -111,7 +118,7 @@ impl Work {
             }
         }
         work::give_up(session, "this machine cannot go on with the recording".to_owned())?;
-        work::record_and_finish(session, &[], &mut attended).await
+        work::record_and_finish(session, &[], &self.resolver, &mut attended).await
     }
 
     fn say_end(&self, task: &Task, session: &SessionDir) {
@@ -140,11 +147,19 @@ impl Work {
     }
 }
 
+fn remove_spent(session: &SessionDir, secrets: &SecretFiles) {
+    match session.folded() {
+        Ok(folded) => secrets.remove_spent(&folded),
+        Err(error) => tracing::warn!(%error, "what is secret of a session stays"),
+    }
+}
+
 /// A task that nobody looks at.
 struct Attended<'a> {
     work: &'a Work,
     task: &'a Task,
     session: &'a SessionDir,
+    secrets: &'a SecretFiles,
     /// Held while it records.
     turn: Option<Turn>,
 }
@@ -168,6 +183,7 @@ impl Attendant for Attended<'_> {
 
     async fn make(&mut self, making: Making) -> Result<Outcome, Complaint> {
         drop(self.turn.take());
+        remove_spent(self.session, self.secrets);
         let mut made = making.made;
         let made = tokio::select! {
             made = &mut made => made,

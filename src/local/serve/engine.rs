@@ -82,6 +82,11 @@ impl Engine {
 
     fn take_up(&self, found: Found) -> Result<Option<(Arc<Task>, SessionDir, Folded)>, Complaint> {
         let Found { id, asked, session } = found;
+        let secrets = self.0.area.secrets(&id);
+        // What a process that was killed had no time for.
+        if secrets.are_there() {
+            secrets.remove_spent(&session.folded()?);
+        }
         let said = session.intent()?.unwrap_or_default();
         if let Some(result) = session.result()?.filter(|result| result.status.phase == Phase::Finished) {
             self.insert(Task::new(asked, said, result));
@@ -101,8 +106,8 @@ impl Engine {
 
     fn attend(&self, task: Arc<Task>, session: SessionDir, folded: &Folded) {
         let place = self.0.work.place(&task, folded);
-        let shared = Arc::clone(&self.0);
-        self.0.at_work.spawn(async move { shared.work.attend(task, session, place).await });
+        let (shared, secrets) = (Arc::clone(&self.0), self.0.area.secrets(&task.id));
+        self.0.at_work.spawn(async move { shared.work.attend(task, session, secrets, place).await });
     }
 
     /// Leaves what is at work to a next process.
@@ -141,7 +146,7 @@ impl Engine {
         for id in &over {
             // What of it a store has that was not finished is nobody's any more.
             if let Ok(session) = self.0.area.session(id)
-                && let Err(error) = abort_uploads(&session, &crate::egress::Resolver::default())
+                && let Err(error) = abort_uploads(&session, &self.0.work.resolver)
             {
                 tracing::warn!(task = %id, %error, "something may be left in the store");
             }

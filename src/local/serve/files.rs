@@ -1,4 +1,4 @@
-//! `GET /files/<TaskID>/<name>`: finished files that stay in their sessions, whole or in ranges. Whoever knows the
+//! `GET /files/<TaskID>/<name>`, and the same behind the prefix: finished files that stay in their sessions, whole or in ranges. Whoever knows the
 //! address may have them, as in a public bucket.
 
 use axum::Router;
@@ -10,11 +10,15 @@ use axum::routing::get;
 use tower_http::services::ServeFile;
 
 use super::engine::Engine;
+use crate::gateway::Prefix;
 use crate::session::name::TaskId;
 
-/// The route, to be merged with the others.
-pub(super) fn router(engine: Engine) -> Router {
-    Router::new().route("/files/{task}/{name}", get(file)).with_state(engine)
+const FILES: &str = "/files/{task}/{name}";
+
+/// The routes, to be merged with the others.
+pub(super) fn router(engine: Engine, prefix: &Prefix) -> Router {
+    let places = [Some(FILES.to_owned()), prefix.place(FILES)].into_iter().flatten();
+    places.fold(Router::new(), |router, place| router.route(&place, get(file))).with_state(engine)
 }
 
 async fn file(

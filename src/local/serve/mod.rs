@@ -29,6 +29,7 @@ use super::screen::Screen;
 use super::signals::Signals;
 use super::state_folder;
 use crate::complaint::Complaint;
+use crate::egress::{EgressPolicy, Resolver};
 use crate::gateway::{Gateway, Listening, Metrics, metrics_router, router};
 use crate::session::exit::ExitCode;
 
@@ -39,6 +40,7 @@ const LOOK: Duration = Duration::from_secs(30);
 pub(super) async fn serve(args: ServeArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
     let mut signals = Signals::listen()?;
     check(&args)?;
+    let resolver = Resolver::new(egress(&args));
     let folder = args.data.map_or_else(|| state_folder().map(|state| state.join("serve")), Ok)?;
     let area = Area::open(&folder)?;
     let unspecified = args.listen.listen.ip().is_unspecified();
@@ -50,7 +52,7 @@ pub(super) async fn serve(args: ServeArgs, screen: &Screen) -> Result<ExitCode, 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let most = args.max_recordings.map_or(cores, |most| most as usize);
     let places = Places { s3: args.s3, vod: args.vod, public_url, allow_no_sandbox: args.allow_no_sandbox };
-    let work = Work { queue: Queue::new(most), end: CancellationToken::new(), screen: screen.clone() };
+    let work = Work { queue: Queue::new(most), resolver, end: CancellationToken::new(), screen: screen.clone() };
     screen.say(format_args!("listening at {}; the recordings are in {}", listening.url(), area.path().display()));
     let engine = Engine::load(area, places, work)?;
     if let Some(keep) = args.keep {
@@ -65,7 +67,7 @@ pub(super) async fn serve(args: ServeArgs, screen: &Screen) -> Result<ExitCode, 
         metrics: Metrics::default(),
         end: end.clone(),
     });
-    let app = router(gateway.clone()).merge(files::router(engine.clone()));
+    let app = router(gateway.clone()).merge(files::router(engine.clone(), &gateway.prefix));
     let serving = tokio::spawn(listening.serve(app, metrics_router(gateway), end.clone()));
     signals.next().await;
     screen.say("ending: recordings go on with the next `panorec serve`");
@@ -82,6 +84,15 @@ fn check(args: &ServeArgs) -> Result<(), Complaint> {
         return Err(Complaint::usage("--s3-domain is for one bucket; a Start says it as Output.Cos.Domain"));
     }
     Ok(())
+}
+
+/// Those who have keys reach public addresses, and what is allowed. Without keys it is somebody's own machine.
+fn egress(args: &ServeArgs) -> EgressPolicy {
+    let own = [&args.s3.s3_endpoint, &args.vod.vod_endpoint, &args.vod.vod_store_endpoint];
+    match args.listen.keys.is_some() || args.egress.is_given() {
+        true => args.egress.policy(own.into_iter().flatten()),
+        false => EgressPolicy::Open,
+    }
 }
 
 fn public_url(given: Option<Url>, listening: &Listening) -> Result<Url, Complaint> {

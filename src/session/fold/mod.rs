@@ -9,7 +9,7 @@ mod publish;
 mod timeline;
 mod warnings;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use account::Account;
 use media::Media;
@@ -25,6 +25,9 @@ use super::event::{DisplayKind, Entry, Failure, Figures, Moment, PublisherEvent,
 use super::history::History;
 use super::intent::{Intent, IntentState};
 use super::name::RunNumber;
+
+/// A stop may be said by a clock that is so far ahead of the recorder's; what is further ahead is a mistake.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// The browser of the newest run that started one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,8 @@ pub struct Folded {
     pub published: Published,
     phase: Phase,
     cancel_us: Option<u64>,
+    /// When it was told to stop, as whoever told it says.
+    cancel_said: Option<Timestamp>,
     timeline: Timeline,
     account: Account,
     media: Media,
@@ -211,7 +216,10 @@ impl Folded {
             self.refreshes.asked = self.refreshes.asked.saturating_add(1);
         }
         match state {
-            Some(IntentState::Stopped) => self.cancel(now),
+            Some(IntentState::Stopped) => {
+                self.cancel_said = told.and_then(|told| told.at);
+                self.cancel(now);
+            }
             Some(state) => {
                 self.intent = state;
                 self.advance_by_intent();
@@ -258,15 +266,18 @@ impl Folded {
         self.timeline.wall(self.account.first_frame_us()?)
     }
 
-    /// When the recording was told to stop, by whomever.
+    /// When the recording was told to stop, by whomever: what is shown before the recorder knows of it stays.
     pub fn cancel_time(&self) -> Option<Timestamp> {
-        self.timeline.wall(self.cancel_us?)
+        let journaled = self.timeline.wall(self.cancel_us?)?;
+        let is_possible = |said: &Timestamp| said.duration_since(journaled) <= AHEAD;
+        Some(self.cancel_said.filter(is_possible).unwrap_or(journaled))
     }
 
     /// When the recording ended: its last picture may be a moment older than the stop that ended it.
     pub fn stop_time(&self) -> Option<Timestamp> {
         let stop_us = self.account.stop_us()?;
-        self.timeline.wall(stop_us.max(self.cancel_us.unwrap_or(0)))
+        let stop = self.timeline.wall(stop_us.max(self.cancel_us.unwrap_or(0)))?;
+        Some(self.cancel_time().map_or(stop, |cancel| stop.max(cancel)))
     }
 
     /// When the files were delivered, or when it was clear that they will not be.

@@ -40,8 +40,7 @@ pub(super) fn write(
 ) -> Result<(), FolderError> {
     let path = folder.path_of(name);
     let failed = |error: std::io::Error| FolderError::io("write", &path, error);
-    let mut bytes = serde_json::to_vec_pretty(document).map_err(|error| failed(error.into()))?;
-    bytes.push(b'\n');
+    let bytes = json(document).map_err(failed)?;
 
     let fresh = format!(".{name}.new-{}", std::process::id());
     let _ = rustix::fs::unlinkat(folder.fd(), &fresh, AtFlags::empty());
@@ -55,6 +54,19 @@ pub(super) fn write(
         return Err(failed(error));
     }
     folder.sync()
+}
+
+/// Writes a document that nobody reads yet, and does not wait for the disk.
+pub(super) fn draft(folder: &Beneath, name: &str, document: &impl Serialize) -> Result<(), FolderError> {
+    let path = folder.path_of(name);
+    let failed = |error: std::io::Error| FolderError::io("write", &path, error);
+    folder.create_new(name, OFlags::WRONLY)?.write_all(&json(document).map_err(failed)?).map_err(failed)
+}
+
+fn json(document: &impl Serialize) -> Result<Vec<u8>, std::io::Error> {
+    let mut bytes = serde_json::to_vec_pretty(document)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 fn put(folder: &Beneath, fresh: &str, name: &str, how: Overwrite) -> Result<(), Errno> {

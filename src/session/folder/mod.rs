@@ -52,26 +52,22 @@ impl SessionDir {
     /// Makes a session folder at `path`, which may be an empty folder already, and writes what
     /// each half is asked to do. Only the owner may enter it.
     pub fn create(path: &Path, request: &Request, delivery: &Delivery) -> Result<SessionDir, FolderError> {
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent).map_err(|error| FolderError::io("make", parent, error))?;
-        }
-        let path = std::path::absolute(path).map_err(|error| FolderError::io("find", path, error))?;
-        match rustix::fs::mkdir(&path, rustix::fs::Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(FolderError::io("make", &path, error)),
-        }
-        let root = Beneath::open(&path)?;
-        for half in [RecorderEvent::HALF, PublisherEvent::HALF] {
-            if !root.make_folder(half)? {
-                return Err(FolderError::AlreadyThere { path });
-            }
-        }
-        prepare::make_halves(&root)?;
+        let root = make_root(path)?;
         let (recorder, publisher) = (root.folder(RecorderEvent::HALF)?, root.folder(PublisherEvent::HALF)?);
         document::write(&publisher, DELIVERY, delivery, Overwrite::Refuse)?;
         // Written last: a folder with a request is a session.
         document::write(&recorder, REQUEST, request, Overwrite::Refuse)?;
         Ok(SessionDir { root })
+    }
+
+    /// Makes a session in a place where nobody looks for one. Whoever moves it from there brings it to the disk first.
+    ///
+    /// # Errors
+    /// As [`SessionDir::create`].
+    pub fn draft(path: &Path, request: &Request, delivery: &Delivery) -> Result<(), FolderError> {
+        let root = make_root(path)?;
+        document::draft(&root.folder(PublisherEvent::HALF)?, DELIVERY, delivery)?;
+        document::draft(&root.folder(RecorderEvent::HALF)?, REQUEST, request)
     }
 
     /// Opens a session folder that is there.
@@ -242,6 +238,26 @@ impl SessionDir {
     fn root(&self) -> &Beneath {
         &self.root
     }
+}
+
+/// Makes the folder of a session with its halves, which must not be there.
+fn make_root(path: &Path) -> Result<Beneath, FolderError> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(|error| FolderError::io("make", parent, error))?;
+    }
+    let path = std::path::absolute(path).map_err(|error| FolderError::io("find", path, error))?;
+    match rustix::fs::mkdir(&path, rustix::fs::Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(FolderError::io("make", &path, error)),
+    }
+    let root = Beneath::open(&path)?;
+    for half in [RecorderEvent::HALF, PublisherEvent::HALF] {
+        if !root.make_folder(half)? {
+            return Err(FolderError::AlreadyThere { path });
+        }
+    }
+    prepare::make_halves(&root)?;
+    Ok(root)
 }
 
 fn write_once(half: &Beneath, name: &str, document: &impl Serialize) -> Result<bool, FolderError> {

@@ -2,6 +2,7 @@
 
 mod api;
 mod command;
+mod served;
 mod signed;
 mod sigv4;
 mod store;
