@@ -2,20 +2,31 @@
 
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use url::{Host, Url};
 
 use super::policy::{EgressPolicy, HostPattern, Network};
 
 #[derive(Debug, Default, Args)]
 pub struct EgressArgs {
-    /// What stores and callbacks of recordings may reach although it is not public: ranges like
+    /// What pages, stores and callbacks of recordings may reach although it is not public: ranges like
     /// 10.20.0.0/16, hosts like minio.storage.svc, or .school.example for all below it
     #[arg(long, value_name = "LIST", env = "PANOREC_EGRESS_ALLOW", value_delimiter = ',')]
     egress_allow: Vec<Allowed>,
     /// Ranges that they must not reach although they are public, such as the nodes' own
     #[arg(long, value_name = "LIST", env = "PANOREC_EGRESS_REFUSE", value_delimiter = ',')]
     egress_refuse: Vec<Network>,
+    /// What pages may reach by TCP: `guarded`: the same as stores and callbacks, but for the installation's own stores;
+    /// `open`: everything
+    #[arg(long, value_name = "WHAT", env = "PANOREC_PAGE_EGRESS", value_enum, default_value_t)]
+    page_egress: PageEgress,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum PageEgress {
+    #[default]
+    Guarded,
+    Open,
 }
 
 /// A range of addresses, or a host.
@@ -38,6 +49,14 @@ impl EgressArgs {
     /// Whether anything is allowed or refused.
     pub fn is_given(&self) -> bool {
         !self.egress_allow.is_empty() || !self.egress_refuse.is_empty()
+    }
+
+    /// What pages may reach: public addresses and what is allowed, and none of the installation's stores.
+    pub fn page_policy(&self) -> EgressPolicy {
+        match self.page_egress {
+            PageEgress::Guarded => self.policy([]),
+            PageEgress::Open => EgressPolicy::Open,
+        }
     }
 
     /// Public addresses, what is allowed, and the installation's `own` stores wherever they stand, also with a bucket

@@ -46,6 +46,11 @@ impl Resolver {
         Resolver { policy: Arc::new(policy) }
     }
 
+    /// Whether everything may be reached.
+    pub fn is_open(&self) -> bool {
+        *self.policy == EgressPolicy::Open
+    }
+
     /// Whether a URL whose host is an address may be reached: clients resolve names only. Names are let through.
     ///
     /// # Errors

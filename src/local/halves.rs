@@ -32,8 +32,9 @@ pub(super) async fn record(
     folded: Folded,
     controls: mpsc::Receiver<Control>,
     live: watch::Sender<Live>,
+    egress: Resolver,
 ) -> Result<Ended, RecorderError> {
-    crate::recorder::run(run, request, folded, controls, live, InternalFailure::EndsRecording).await
+    crate::recorder::run(run, request, folded, controls, live, InternalFailure::EndsRecording, egress).await
 }
 
 /// Where the usable media of a part ends in the video.

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::report;
 use super::screen::{self, Screen};
 use super::signals::Signals;
-use super::work::{self, Attendant, Making, Outcome, Publishing, Recording};
+use super::work::{self, Attendant, Egress, Making, Outcome, Publishing, Recording};
 use crate::complaint::Complaint;
 use crate::egress::Resolver;
 use crate::publisher::MadeFrom;
@@ -88,7 +88,7 @@ pub(super) async fn publish(args: &PublishArgs, screen: &Screen) -> Result<ExitC
 struct Session<'a> {
     dir: Arc<SessionDir>,
     /// Reaches everything: whoever runs it here could do that without it.
-    resolver: Resolver,
+    egress: Egress,
     attended: Attended<'a>,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Session<'a> {
     fn new(dir: SessionDir, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
         let path = dir.path().to_owned();
         let attended = Attended { path, signals: Signals::listen()?, screen };
-        Ok(Session { dir: Arc::new(dir), resolver: Resolver::default(), attended })
+        Ok(Session { dir: Arc::new(dir), egress: Egress::default(), attended })
     }
 
     fn open(path: &Path, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
@@ -111,11 +111,11 @@ impl<'a> Session<'a> {
     }
 
     async fn record_and_finish(&mut self, notes: &[String]) -> Result<Outcome, Complaint> {
-        work::record_and_finish(&self.dir, notes, &self.resolver, &mut self.attended).await
+        work::record_and_finish(&self.dir, notes, &self.egress, &mut self.attended).await
     }
 
     async fn finish(&mut self, from: MadeFrom) -> Result<Outcome, Complaint> {
-        work::finish(&self.dir, Publishing::anew(&self.dir, from, &self.resolver)?, &mut self.attended).await
+        work::finish(&self.dir, Publishing::anew(&self.dir, from, &self.egress.delivery)?, &mut self.attended).await
     }
 
     /// Tells the callback once more, of what was delivered.
@@ -127,7 +127,7 @@ impl<'a> Session<'a> {
         if self.dir.folded()?.published.videos.is_none() {
             return Err(Complaint::usage("nothing was delivered that could be told of; publish it first"));
         }
-        Publishing::anew(&self.dir, MadeFrom::Files, &self.resolver)?.call_back(&self.dir, Tries::Anew).await?;
+        Publishing::anew(&self.dir, MadeFrom::Files, &self.egress.delivery)?.call_back(&self.dir, Tries::Anew).await?;
         Ok(Outcome::Over)
     }
 

@@ -66,18 +66,27 @@ pub(super) struct Making {
     pub made: Running<()>,
 }
 
-/// Records, unless that is over, and then makes and delivers the file, to what the resolver lets it reach.
+/// What a recording may reach.
+#[derive(Clone, Default)]
+pub(super) struct Egress {
+    /// Its page.
+    pub page: Resolver,
+    /// Its delivery: stores and callback.
+    pub delivery: Resolver,
+}
+
+/// Records, unless that is over, and then makes and delivers the file.
 pub(super) async fn record_and_finish(
     dir: &Arc<SessionDir>,
     notes: &[String],
-    resolver: &Resolver,
+    egress: &Egress,
     attendant: &mut impl Attendant,
 ) -> Result<Outcome, Complaint> {
     let mut publishing = None;
     if !dir.folded()?.is_stopped() {
-        let begun = publishing.insert(Publishing::begin(dir, resolver)?);
+        let begun = publishing.insert(Publishing::begin(dir, &egress.delivery)?);
         let following = begun.follow(dir);
-        let ended = match Recording::begin(dir, notes)? {
+        let ended = match Recording::begin(dir, notes, &egress.page)? {
             Some(recording) => attendant.record(recording).await,
             None => Ok(Ended::Over),
         };
@@ -90,7 +99,7 @@ pub(super) async fn record_and_finish(
     }
     // A recorder that failed in a way that a new run can mend has not ended the recording.
     if dir.folded()?.is_stopped() {
-        let publishing = publishing.map_or_else(|| Publishing::anew(dir, MadeFrom::Parts, resolver), Ok)?;
+        let publishing = publishing.map_or_else(|| Publishing::anew(dir, MadeFrom::Parts, &egress.delivery), Ok)?;
         return finish(dir, publishing, attendant).await;
     }
     Ok(Outcome::Over)
@@ -114,8 +123,8 @@ pub(super) async fn finish(
 
 impl Recording {
     /// Begins the next life of the recorder. None: the recording is over.
-    fn begin(dir: &Arc<SessionDir>, notes: &[String]) -> Result<Option<Recording>, Complaint> {
-        let request = dir.request()?;
+    fn begin(dir: &Arc<SessionDir>, notes: &[String], egress: &Resolver) -> Result<Option<Recording>, Complaint> {
+        let (request, egress) = (dir.request()?, egress.clone());
         // From here on nothing that is told goes unnoticed.
         let mut told = FolderWatch::new(&dir.intent_folder());
         let (run, folded) = take_over(dir, notes)?;
@@ -127,7 +136,7 @@ impl Recording {
         let orders = Orders(orders);
         let (dir, handing_on) = (Arc::clone(dir), orders.clone());
         let ended = Box::pin(async move {
-            let mut recording = Box::pin(halves::record(run, request, folded, controls, show));
+            let mut recording = Box::pin(halves::record(run, request, folded, controls, show, egress));
             loop {
                 tokio::select! {
                     ended = &mut recording => return Ok(ended?),

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::link;
 use crate::complaint::Complaint;
+use crate::egress::{EgressPolicy, Resolver};
 use crate::recorder::control::{Control, Ended, InternalFailure, Live};
 use crate::session::event::Failure;
 use crate::session::exit::ExitCode;
@@ -33,6 +34,10 @@ pub struct RecorderArgs {
     /// What to record, as JSON; the session keeps the first one
     #[arg(long, env = "PANOREC_REQUEST", value_name = "JSON", hide_env_values = true, value_parser = super::json::<Request>)]
     request: Request,
+    /// The addresses that the page may reach, as JSON [default: public ones]
+    #[arg(long, env = "PANOREC_EGRESS", value_name = "JSON", value_parser = super::json::<EgressPolicy>,
+          default_value = r#"{"public":{}}"#, hide_default_value = true)]
+    egress: EgressPolicy,
     /// What is wanted of the recording when it begins, as JSON
     #[arg(long, env = "PANOREC_INTENT", value_name = "JSON", value_parser = super::json::<Intent>)]
     intent: Option<Intent>,
@@ -72,7 +77,8 @@ async fn record(session: &SessionDir, args: &RecorderArgs, terminate: &mut Termi
     let (orders, controls) = mpsc::channel(64);
     let (live, _shown) = watch::channel(Live::before(&folded));
     let mut following = pin!(link::follow(args.link.clone(), orders.clone()));
-    let recording = crate::recorder::run(run, request, folded, controls, live, InternalFailure::EndsRun);
+    let egress = Resolver::new(args.egress.clone());
+    let recording = crate::recorder::run(run, request, folded, controls, live, InternalFailure::EndsRun, egress);
     let mut recording = pin!(recording);
     loop {
         tokio::select! {

@@ -94,6 +94,8 @@ pub enum RecorderError {
     Part { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Encoder(#[from] super::encoder::EncoderError),
+    #[error("no guard for the page's connections: {0}")]
+    Guard(std::io::Error),
     #[error("the recorder's threads: {0}")]
     Thread(std::io::Error),
 }

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::policy::EgressPolicy;
 use super::resolve::Resolver;
 use refusals::Refusals;
 
@@ -26,16 +25,19 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Listens at a loopback address of its own.
+    /// Listens at a loopback address of its own. None: everything may be reached, and needs no guard.
     ///
     /// # Errors
-    /// There is none to be had.
-    pub async fn start(policy: EgressPolicy) -> io::Result<Guard> {
+    /// There is no address to be had.
+    pub async fn start(resolver: Resolver) -> io::Result<Option<Guard>> {
+        if resolver.is_open() {
+            return Ok(None);
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let refusals = Arc::new(Refusals::default());
-        let serving = tokio::spawn(proxy::serve(listener, Resolver::new(policy), Arc::clone(&refusals)));
-        Ok(Guard { address, refusals, _serving: AbortOnDropHandle::new(serving) })
+        let serving = tokio::spawn(proxy::serve(listener, resolver, Arc::clone(&refusals)));
+        Ok(Some(Guard { address, refusals, _serving: AbortOnDropHandle::new(serving) }))
     }
 
     /// Where Chrome finds it.

@@ -172,8 +172,8 @@ fn strip(headers: &mut HeaderMap) {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use crate::egress::EgressPolicy;
     use crate::egress::guard::Guard;
+    use crate::egress::{EgressPolicy, Resolver};
 
     /// Answers each connection once with `said`, after one read; the port.
     async fn server(said: &'static str) -> u16 {
@@ -199,15 +199,16 @@ mod tests {
         String::from_utf8(answer).unwrap()
     }
 
-    fn policy(allow: &[&str]) -> EgressPolicy {
+    async fn guard(allow: &[&str]) -> Guard {
         let allow = allow.iter().map(|text| text.parse().unwrap()).collect();
-        EgressPolicy::Public { allow, hosts: Vec::new(), refuse: Vec::new() }
+        let policy = EgressPolicy::Public { allow, hosts: Vec::new(), refuse: Vec::new() };
+        Guard::start(Resolver::new(policy)).await.unwrap().unwrap()
     }
 
     #[tokio::test]
     async fn only_what_may_be_reached_is_however_it_is_written() {
         let port = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
-        let guard = Guard::start(policy(&[])).await.unwrap();
+        let guard = guard(&[]).await;
         for host in
             ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "[::1]", "[::ffff:7f00:1]", "0.0.0.0"]
         {
@@ -226,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn requests_and_tunnels_reach_what_is_allowed() {
         let port = server("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nASKED").await;
-        let guard = Guard::start(policy(&["127.0.0.1"])).await.unwrap();
+        let guard = guard(&["127.0.0.1"]).await;
         let head = format!("Host: 127.0.0.1:{port}\r\nConnection: close, x-hop\r\nX-Hop: 1\r\nX-End: 2\r\n\r\n");
         let plain = ask(&guard, &format!("GET http://127.0.0.1:{port}/a?b=c HTTP/1.1\r\n{head}")).await;
         assert!(

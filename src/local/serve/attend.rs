@@ -12,10 +12,9 @@ use super::follow::follow;
 use super::queue::{Queue, Turn};
 use super::task::Task;
 use crate::complaint::Complaint;
-use crate::egress::Resolver;
 use crate::local::report;
 use crate::local::screen::{Screen, clock, size};
-use crate::local::work::{self, Attendant, Making, Outcome, Publishing, Recording};
+use crate::local::work::{self, Attendant, Egress, Making, Outcome, Publishing, Recording};
 use crate::publisher::MadeFrom;
 use crate::publisher::callback::Tries;
 use crate::recorder::control::{Control, Ended};
@@ -29,8 +28,7 @@ const PATIENCE: [Duration; 4] =
 /// What all tasks share.
 pub(super) struct Work {
     pub queue: Arc<Queue>,
-    /// What stores and callbacks may reach.
-    pub resolver: Resolver,
+    pub egress: Egress,
     /// The end of this process.
     pub end: CancellationToken,
     pub screen: Screen,
@@ -100,12 +98,12 @@ impl Work {
         }
         // What an older run delivered is not delivered twice.
         if folded.is_stopped() && folded.published.videos.is_some() && folded.published.failure.is_none() {
-            Publishing::anew(session, MadeFrom::Files, &self.resolver)?.call_back(session, Tries::GoOn).await?;
+            Publishing::anew(session, MadeFrom::Files, &self.egress.delivery)?.call_back(session, Tries::GoOn).await?;
             return Ok(Outcome::Over);
         }
         let mut attended = Attended { work: self, task, session, secrets, turn };
         for patience in PATIENCE {
-            let why = match work::record_and_finish(session, &notes, &self.resolver, &mut attended).await {
+            let why = match work::record_and_finish(session, &notes, &self.egress, &mut attended).await {
                 Err(error) if error.is_superseded => return Ok(Outcome::Superseded),
                 Err(error) => error.to_string(),
                 // A recorder that ends has ended the recording, unless a new run can mend what was wrong.
@@ -118,7 +116,7 @@ impl Work {
             }
         }
         work::give_up(session, "this machine cannot go on with the recording".to_owned())?;
-        work::record_and_finish(session, &[], &self.resolver, &mut attended).await
+        work::record_and_finish(session, &[], &self.egress, &mut attended).await
     }
 
     fn say_end(&self, task: &Task, session: &SessionDir) {

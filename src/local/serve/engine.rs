@@ -146,7 +146,7 @@ impl Engine {
         for id in &over {
             // What of it a store has that was not finished is nobody's any more.
             if let Ok(session) = self.0.area.session(id)
-                && let Err(error) = abort_uploads(&session, &self.0.work.resolver)
+                && let Err(error) = abort_uploads(&session, &self.0.work.egress.delivery)
             {
                 tracing::warn!(task = %id, %error, "something may be left in the store");
             }

@@ -28,8 +28,9 @@ use super::cli::ServeArgs;
 use super::screen::Screen;
 use super::signals::Signals;
 use super::state_folder;
+use super::work::Egress;
 use crate::complaint::Complaint;
-use crate::egress::{EgressPolicy, Resolver};
+use crate::egress::Resolver;
 use crate::gateway::{Gateway, Listening, Metrics, metrics_router, router};
 use crate::session::exit::ExitCode;
 
@@ -40,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(30);
 pub(super) async fn serve(args: ServeArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
     let mut signals = Signals::listen()?;
     check(&args)?;
-    let resolver = Resolver::new(egress(&args));
+    let egress = egress(&args);
     let folder = args.data.map_or_else(|| state_folder().map(|state| state.join("serve")), Ok)?;
     let area = Area::open(&folder)?;
     let unspecified = args.listen.listen.ip().is_unspecified();
@@ -52,7 +53,7 @@ pub(super) async fn serve(args: ServeArgs, screen: &Screen) -> Result<ExitCode, 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let most = args.max_recordings.map_or(cores, |most| most as usize);
     let places = Places { s3: args.s3, vod: args.vod, public_url, allow_no_sandbox: args.allow_no_sandbox };
-    let work = Work { queue: Queue::new(most), resolver, end: CancellationToken::new(), screen: screen.clone() };
+    let work = Work { queue: Queue::new(most), egress, end: CancellationToken::new(), screen: screen.clone() };
     screen.say(format_args!("listening at {}; the recordings are in {}", listening.url(), area.path().display()));
     let engine = Engine::load(area, places, work)?;
     if let Some(keep) = args.keep {
@@ -87,11 +88,14 @@ fn check(args: &ServeArgs) -> Result<(), Complaint> {
 }
 
 /// Those who have keys reach public addresses, and what is allowed. Without keys it is somebody's own machine.
-fn egress(args: &ServeArgs) -> EgressPolicy {
+fn egress(args: &ServeArgs) -> Egress {
     let own = [&args.s3.s3_endpoint, &args.vod.vod_endpoint, &args.vod.vod_store_endpoint];
     match args.listen.keys.is_some() || args.egress.is_given() {
-        true => args.egress.policy(own.into_iter().flatten()),
-        false => EgressPolicy::Open,
+        true => Egress {
+            page: Resolver::new(args.egress.page_policy()),
+            delivery: Resolver::new(args.egress.policy(own.into_iter().flatten())),
+        },
+        false => Egress::default(),
     }
 }
 

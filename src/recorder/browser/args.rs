@@ -1,5 +1,6 @@
 //! Chrome's command line. Pure.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// Chrome's features that put something over the page, or phone home, or stop hidden pages.
@@ -76,6 +77,11 @@ pub fn arguments(profile: &Path, (width, height): (u32, u32), user_agent: Option
     }
     arguments.push("about:blank".to_owned());
     arguments
+}
+
+/// The arguments that send all of Chrome's TCP through a proxy, also that to this machine.
+pub fn proxied(proxy: SocketAddr) -> [String; 2] {
+    [format!("--proxy-server=http://{proxy}"), "--proxy-bypass-list=<-loopback>".to_owned()]
 }
 
 #[cfg(test)]

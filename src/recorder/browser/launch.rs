@@ -1,5 +1,6 @@
 //! Starting Chrome and connecting to it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::args::arguments;
+use super::args::{arguments, proxied};
 use super::delay::delay;
 use super::error::BrowserError;
 use super::load::LOAD_TIME;
@@ -59,6 +60,8 @@ pub struct Setup {
     /// The title that the page's document is given, whatever its own is.
     pub title: Option<String>,
     pub sandbox: bool,
+    /// What all of its connections go through.
+    pub proxy: Option<SocketAddr>,
     /// What the page is signed in with.
     pub login: Option<Login>,
     /// The page that it is for.
@@ -101,6 +104,7 @@ impl Browser {
         if !profile.join(preferences::FILE).exists() {
             workplace.folder("profile/Default")?;
             workplace.file("profile", preferences::FILE, preferences().to_string().as_bytes())?;
+            workplace.file("profile", preferences::STATE_FILE, preferences::state().to_string().as_bytes())?;
         }
         let mut recipe = Recipe::new("Chrome", &program, &home, workplace.identity);
         if setup.sandbox && !workplace.identity.has_user_namespaces() {
@@ -109,6 +113,7 @@ impl Browser {
         }
         let command = recipe.command();
         command.args(arguments(&profile, setup.size, setup.user_agent.as_deref(), setup.sandbox));
+        command.args(setup.proxy.into_iter().flat_map(proxied));
         command.envs(display.address().environment()).envs([sound.environment()]);
         // Chrome asks a message bus for this and that, and there is none.
         command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/dev/null");

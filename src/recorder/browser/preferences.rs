@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 /// Where Chrome reads it, beneath the profile's folder.
 pub(super) const FILE: &str = "Default/Preferences";
+/// Where Chrome reads what is not a profile's.
+pub(super) const STATE_FILE: &str = "Local State";
 /// A setting of content that blocks (content_settings.h in Chromium); whoever asks is refused at once.
 const BLOCK: u8 = 2;
 /// What a page could open a chooser or a bubble for (content_settings_types, as preferences name them).
@@ -25,6 +27,11 @@ const BLOCKED: &[&str] = &[
     "usb_guard",
     "window_placement",
 ];
+
+/// What holds for all profiles: names are looked up as the system does, and by no server of Chrome's own choice.
+pub(super) fn state() -> Value {
+    json!({ "dns_over_https": { "mode": "off" } })
+}
 
 /// The preferences of a new profile, as Chrome writes them.
 pub(super) fn preferences() -> Value {

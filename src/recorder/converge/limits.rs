@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::run::{Converge, Rolling};
+use crate::egress::guard::Guard;
 use crate::recorder::clock::now_us;
 use crate::recorder::control::{Ended, Live, RecorderError};
 use crate::session::event::{Failure, Moment, RecorderEvent};
@@ -114,6 +115,9 @@ impl Converge {
         }
         if self.ticks.is_multiple_of(FIGURES_TICKS) && self.folded.start_time().is_some() {
             self.note(RecorderEvent::Figures(self.figures()))?;
+        }
+        for text in self.guard.as_ref().map(Guard::news).unwrap_or_default() {
+            self.note(RecorderEvent::Warning { text })?;
         }
         self.end_what_is_stuck();
         self.wish_again();

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::run::{Converge, Noted, Why};
+use crate::egress::guard::Guard;
 use crate::recorder::clock::now_us;
 use crate::recorder::control::{Ended, InternalFailure, RecorderError};
 use crate::recorder::converge::run::Rolling;
@@ -137,6 +138,12 @@ impl Converge {
         if figures.black_us > place_us.max(0) as u64 / 2 {
             let black = std::time::Duration::from_micros(figures.black_us).as_secs_f64();
             let text = format!("the page was black for {black:.0} s of this run, more than half of the video");
+            if let Err(error) = self.note(RecorderEvent::Warning { text }) {
+                tracing::warn!(%error, "cannot journal a warning");
+            }
+        }
+        if let Some(refused) = self.guard.as_ref().map(Guard::refused).filter(|refused| *refused > 0) {
+            let text = format!("{refused} connections of the page were refused: they led where it may not reach");
             if let Err(error) = self.note(RecorderEvent::Warning { text }) {
                 tracing::warn!(%error, "cannot journal a warning");
             }

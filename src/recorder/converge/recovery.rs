@@ -68,8 +68,11 @@ impl Converge {
 
     fn build_failed(&mut self, error: &StageError) -> Result<(), RecorderError> {
         self.failed_builds += 1;
+        let host = self.request.url.host();
+        let guarded = || self.guard.as_ref()?.trouble(host);
         let reason = match error {
-            StageError::Load(_) => format!("{}: {error}", self.request.url.host()),
+            // Chrome knows only that the way out did not take it.
+            StageError::Load(_) => guarded().unwrap_or_else(|| format!("{host}: {error}")),
             _ => error.to_string(),
         };
         tracing::warn!(reason, attempt = self.failed_builds, "cannot show the page");

@@ -16,6 +16,8 @@ use super::memory::MemoryWatch;
 use super::stage::{Plan, Stage, StageError};
 use super::stuck::StuckWatch;
 use super::usage::Usage;
+use crate::egress::Resolver;
+use crate::egress::guard::Guard;
 use crate::recorder::browser::{BrowserEvent, Login, Setup};
 use crate::recorder::clock::now_us;
 use crate::recorder::control::{Control, Ended, InternalFailure, Live, RecorderError};
@@ -107,6 +109,8 @@ pub(super) struct Converge {
     pub usage: Usage,
     pub live: watch::Sender<Live>,
     pub internal: InternalFailure,
+    /// What the page's connections go through.
+    pub guard: Option<Guard>,
     pub ticks: u64,
     pub ended: Option<Ended>,
 }
@@ -132,7 +136,7 @@ enum Wake {
     Limit,
 }
 
-/// Records until the intent, a limit or a failure ends it.
+/// Records until the intent, a limit or a failure ends it. The page reaches what `egress` lets it.
 pub async fn run(
     run: RecorderRun,
     request: Request,
@@ -140,9 +144,10 @@ pub async fn run(
     controls: mpsc::Receiver<Control>,
     live: watch::Sender<Live>,
     internal: InternalFailure,
+    egress: Resolver,
 ) -> Result<Ended, RecorderError> {
     let run = Arc::new(run);
-    let result = record(Arc::clone(&run), request, folded, controls, live, internal).await;
+    let result = record(Arc::clone(&run), request, folded, controls, live, internal, egress).await;
     if let Err(error) = &result
         && internal == InternalFailure::EndsRun
     {
@@ -162,7 +167,9 @@ async fn record(
     mut controls: mpsc::Receiver<Control>,
     live: watch::Sender<Live>,
     internal: InternalFailure,
+    egress: Resolver,
 ) -> Result<Ended, RecorderError> {
+    let guard = Guard::start(egress).await.map_err(RecorderError::Guard)?;
     let login = request.login_file.as_deref().map(Login::read).transpose()?;
     let workplace = Workplace::make().map_err(RecorderError::Workplace)?;
     let size = (request.size.width(), request.size.height());
@@ -184,6 +191,7 @@ async fn record(
             title: request.title.as_ref().map(|title| title.as_str().to_owned()),
             sandbox: !request.allow_no_sandbox,
             login,
+            proxy: guard.as_ref().map(Guard::address),
             url: (*request.url).clone(),
         },
         mode,
@@ -227,6 +235,7 @@ async fn record(
         bytes: Arc::default(),
         memory: MemoryWatch::new(),
         stuck: StuckWatch::default(),
+        guard,
         delay: DelayWatch::new(),
         usage: Usage::new(),
         live,
