@@ -51,8 +51,16 @@ pub async fn apply(
     claim: &str,
     prepared: Prepared,
 ) -> Result<Applied, ApplyError> {
-    let Prepared { finalizer, make_budget, make_job, remove_budget, remove_jobs, remove_recording, expire_jobs } =
-        prepared;
+    let Prepared {
+        finalizer,
+        make_budget,
+        make_job,
+        remove_budget,
+        remove_jobs,
+        end_jobs,
+        remove_recording,
+        expire_jobs,
+    } = prepared;
     let namespace = recording.namespace().unwrap_or_default();
     let mut applied = Applied::default();
     let jobs = Api::<Job>::namespaced(client.clone(), &namespace);
@@ -87,10 +95,11 @@ pub async fn apply(
             // The cache is behind: somebody has made a pod already.
             continue;
         }
-        let params =
-            DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
-        remove(&jobs, &name, &params).await?;
+        remove(&jobs, &name, &with_pods()).await?;
         applied.jobs_removed = true;
+    }
+    for name in end_jobs {
+        remove(&jobs, &name, &with_pods()).await?;
     }
     for (name, seconds) in expire_jobs {
         let patch = json!({ "spec": { "ttlSecondsAfterFinished": seconds } });
@@ -115,6 +124,10 @@ fn refusal(error: ApplyError) -> Result<Obstacle, ApplyError> {
     let mut causes = status.details.iter().flat_map(|details| &details.causes);
     let ends = causes.any(|cause| cause.reason == "NamespaceTerminating");
     Ok(if ends { Obstacle::NamespaceEnds } else { Obstacle::Refused(status.message.clone()) })
+}
+
+fn with_pods() -> DeleteParams {
+    DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() }
 }
 
 fn params() -> PatchParams {

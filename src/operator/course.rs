@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use super::admission::{Full, Verdict};
 use super::build::FINISH;
 use super::dereference::{Found, Harvest, JobEnd, job_end};
+use super::mounts::Missing;
 use super::names;
 use crate::resource::Recording;
 use crate::session::fold::Phase;
@@ -30,6 +31,8 @@ pub enum Course {
     Finish,
     /// Even that failed.
     GiveUp,
+    /// Its pod waited for a Secret in vain: it ends with what there is.
+    Abandon(Missing),
     /// A pod that has ended left the result.
     Conclude(Box<Harvest>),
     /// The file is to be made once more.
@@ -53,6 +56,7 @@ impl Course {
             | Course::Undecided
             | Course::Finish
             | Course::GiveUp
+            | Course::Abandon(_)
             | Course::Conclude(_)
             | Course::Republish(_)
             | Course::Republished { .. }
@@ -101,6 +105,9 @@ pub fn course(recording: &Recording, uid: &str, found: &Found, now: Now) -> Cour
     if let Some(harvest) = found.harvest(&record).or_else(|| found.harvest(&finish)) {
         return Course::Conclude(Box::new(harvest));
     }
+    if let Some(missing) = &found.missing {
+        return Course::Abandon(missing.clone());
+    }
     if let Some(job) = finish_job {
         return match job_end(job) {
             None => Course::Follow,
@@ -138,6 +145,7 @@ fn after_the_end(recording: &Recording, uid: &str, found: &Found) -> Course {
             (Some(harvest), _) => Course::Republished { value: value.clone(), harvest: Some(Box::new(harvest)) },
             (None, Some(JobEnd::Complete)) => Course::Replace { job: again },
             (None, Some(_)) => Course::Republished { value: value.clone(), harvest: None },
+            (None, None) if found.missing.is_some() => Course::Republished { value: value.clone(), harvest: None },
             (None, None) => Course::Rest,
         },
     }

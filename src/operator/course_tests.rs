@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::admission::{Full, Verdict};
 use super::course::{Now, course};
 use super::dereference::Found;
+use super::mounts::{Lack, Missing};
 use super::names;
 use super::streams::Standing;
 use crate::resource::Recording;
@@ -56,6 +57,7 @@ fn found(jobs: Vec<(String, Job)>, pods: Vec<Pod>) -> Found {
         budget: None,
         standing: Standing::default(),
         verdict: None,
+        missing: None,
     }
 }
 
@@ -110,6 +112,27 @@ fn a_job_is_followed_and_replaced_when_it_leads_to_nothing() {
     };
     assert_eq!(both(job(json!({}))), "Follow");
     assert_eq!(both(ended("Failed", "BackoffLimitExceeded")), "GiveUp");
+}
+
+#[test]
+fn one_whose_pod_waits_for_a_secret_in_vain_ends() {
+    let lacks = |status: Value, jobs: Vec<(String, Job)>, pods: Vec<Pod>| {
+        let mut found = found(jobs, pods);
+        found.missing = Some(Missing { secret: "lesson".into(), key: "panorec-hls.key".into(), lack: Lack::Secret });
+        decide(&recording(json!({ "annotations": { "panorec.dev/republish": "2" } }), status), &found)
+    };
+    let active = || job(json!({ "active": 1 }));
+    let began = json!({ "phase": "recording", "recorder": { "podName": "a", "runs": 1 } });
+    let finish = names::publish_job("lesson", UID, super::build::FINISH);
+    let again = names::publish_job("lesson", UID, "again/2");
+    assert_eq!(lacks(json!({}), vec![(record_job(), active())], vec![]), "Abandon");
+    assert_eq!(lacks(began.clone(), vec![(record_job(), active())], vec![]), "Abandon");
+    let both = vec![(record_job(), ended("Failed", "BackoffLimitExceeded")), (finish, active())];
+    assert_eq!(lacks(began.clone(), both, vec![]), "Abandon");
+    // An earlier pod of it has ended well.
+    let pods = vec![pod(&record_job(), 0, FINISHED)];
+    assert_eq!(lacks(began, vec![(record_job(), active())], pods), "Conclude");
+    assert_eq!(lacks(json!({ "phase": "finished" }), vec![(again, active())], vec![]), "Republished");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 
 use super::admission::Verdict;
+use super::mounts::Missing;
 use super::names;
 use super::reach::Target;
 use super::streams::{Standing, Streams};
@@ -37,6 +38,8 @@ pub struct Found {
     pub standing: Standing,
     /// Its turn, for one that has no Job yet.
     pub verdict: Option<Verdict>,
+    /// What its pod has waited for in vain.
+    pub missing: Option<Missing>,
 }
 
 impl Found {
@@ -57,6 +60,7 @@ impl Found {
             budget: budgets.into_iter().next(),
             standing: streams.standing(uid, written),
             verdict: None,
+            missing: None,
         }
     }
 

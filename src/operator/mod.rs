@@ -15,6 +15,7 @@ mod http;
 mod lease;
 mod malformed;
 mod metrics;
+mod mounts;
 mod names;
 mod nodes;
 mod prepare;

@@ -6,7 +6,7 @@ use kube::{Resource, ResourceExt};
 
 use super::build::{Kind, Order, Secrets, disruption_budget, job};
 use super::course::Course;
-use super::dereference::Found;
+use super::dereference::{Found, job_end};
 use super::names::{self, FINALIZER};
 use super::settings::Settings;
 use super::token;
@@ -25,6 +25,8 @@ pub struct Prepared {
     pub remove_budget: Option<String>,
     /// Jobs by name, with their pods.
     pub remove_jobs: Vec<String>,
+    /// Jobs by name, with their pods, also those that live.
+    pub end_jobs: Vec<String>,
     /// The recording itself.
     pub remove_recording: bool,
     /// A Job by name, and the seconds that it is kept once it has ended.
@@ -59,6 +61,9 @@ pub fn prepare(
             }
             prepared.finalizer = without_finalizer(recording);
         }
+        Course::Abandon(_) => prepared.end_jobs = unfinished_jobs(found),
+        // Where nothing is missing its Job has ended.
+        Course::Republished { .. } if found.missing.is_some() => prepared.end_jobs = unfinished_jobs(found),
         Course::Expire => prepared.remove_recording = true,
         Course::Rest => {
             prepared.expire_jobs = found
@@ -80,6 +85,10 @@ pub fn prepare(
         prepared.remove_budget = found.budget.as_ref().map(|budget| budget.name_any());
     }
     prepared
+}
+
+fn unfinished_jobs(found: &Found) -> Vec<String> {
+    found.jobs.iter().filter(|(_, job)| job_end(job).is_none()).map(|(name, _)| name.clone()).collect()
 }
 
 /// A budget stands in the way of a drain while pages are recorded, and no longer.

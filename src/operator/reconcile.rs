@@ -15,6 +15,7 @@ use super::course::{Course, Now, course, expires};
 use super::dereference::{Caches, Found, pod_times};
 use super::malformed;
 use super::metrics::{Metrics, Outcome, ReasonLabel, StageLabel};
+use super::mounts::{self, Missing};
 use super::prepare::prepare;
 use super::queue::Queue;
 use super::reference;
@@ -199,8 +200,10 @@ struct One<'a> {
 impl One<'_> {
     async fn steps(&self) -> Result<Action, ReconcileError> {
         let Context { client, settings, queue, .. } = self.context;
-        let found = self.find();
         let now = Timestamp::now();
+        let mut found = self.find();
+        found.missing = self.missing(&found, now).await;
+        let look = found.live_pod().and_then(|pod| mounts::look_after(pod, now));
         let next = Now { time: now, delete: settings.delete, may_replace: self.may_replace() };
         let mut course = match self.valid {
             Err(_) if self.recording.metadata.deletion_timestamp.is_some() => Course::Leave,
@@ -234,10 +237,8 @@ impl One<'_> {
         }
         self.follow(&found, &course);
         let later = self.write(found, &course, &applied, now).await.map_err(ReconcileError::Status)?;
-        Ok(match later {
-            Some(later) => Action::requeue(later),
-            None => self.next(&course, &applied),
-        })
+        let pause = later.unwrap_or_else(|| self.next(&course, &applied));
+        Ok(Action::requeue(look.map_or(pause, |look| look.min(pause))))
     }
 
     fn find(&self) -> Found {
@@ -247,6 +248,18 @@ impl One<'_> {
             found.verdict = queue.verdict(self.uid);
         }
         found
+    }
+
+    /// What its pod has waited for in vain: asked for only where it waits for too long.
+    async fn missing(&self, found: &Found, now: Timestamp) -> Option<Missing> {
+        let pod = found.live_pod().filter(|pod| mounts::is_due(pod, now))?;
+        match mounts::failures(&self.context.client, pod).await {
+            Ok(failures) => mounts::missing(pod, &failures),
+            Err(error) => {
+                tracing::warn!(pod = pod.name_any(), %error, "cannot list its events, to see what it waits for");
+                None
+            }
+        }
     }
 
     /// Whether a Job whose pod is gone may be replaced now.
@@ -381,20 +394,20 @@ impl One<'_> {
     }
 
     /// When to look again, if nothing happens before.
-    fn next(&self, course: &Course, applied: &Applied) -> Action {
+    fn next(&self, course: &Course, applied: &Applied) -> Duration {
         if applied.obstacle.is_some() {
-            return Action::requeue(LOOK_AGAIN);
+            return LOOK_AGAIN;
         }
         match course {
-            Course::Undecided => Action::requeue(Duration::from_secs(1)),
-            Course::Replace { .. } => Action::requeue(BACKOFF.0),
-            Course::Follow if self.recording.metadata.deletion_timestamp.is_some() => Action::requeue(LOOK_AGAIN),
-            Course::Follow if !self.may_replace() => Action::requeue(REPLACE.0),
+            Course::Undecided => Duration::from_secs(1),
+            Course::Replace { .. } => BACKOFF.0,
+            Course::Follow if self.recording.metadata.deletion_timestamp.is_some() => LOOK_AGAIN,
+            Course::Follow if !self.may_replace() => REPLACE.0,
             Course::Rest => match expires(self.recording) {
-                Some(at) => Action::requeue(at.duration_since(Timestamp::now()).unsigned_abs().min(RECOVERY)),
-                None => Action::requeue(RECOVERY),
+                Some(at) => at.duration_since(Timestamp::now()).unsigned_abs().min(RECOVERY),
+                None => RECOVERY,
             },
-            _ => Action::requeue(RECOVERY),
+            _ => RECOVERY,
         }
     }
 }

@@ -9,13 +9,14 @@ use super::admission::{Full, SHOWN};
 use super::apply::{Applied, Obstacle};
 use super::course::{Course, has_begun};
 use super::dereference::{self, Found, Harvest};
+use super::mounts::Missing;
 use super::validate::Valid;
 use crate::resource::conditions::{ConditionType, Observed, Reason, Standing, Truth, set, summary};
 use crate::resource::{Recording, RecordingStatus, Rejection, duration_text, page_host};
 use crate::session::exit::ExitCode;
 use crate::session::fold::Phase;
 use crate::session::request::Start;
-use crate::session::status::Status;
+use crate::session::status::{NOT_RECORDED, Status, StatusResult};
 
 /// What the status follows from.
 pub struct Facts<'a> {
@@ -53,38 +54,43 @@ pub fn status(facts: &Facts<'_>) -> RecordingStatus {
         notes => notes.join("; "),
     };
     set(&mut status.conditions, ConditionType::Accepted, Truth::True, Reason::SpecAccepted, &accepted, observed);
-    let code = take_session(&mut status, facts);
+    let ended = take_session(&mut status, facts);
     queue_place(&mut status, facts);
     pod_of(&mut status, facts.found);
     if status.phase != Phase::Finished {
         scheduled(&mut status.conditions, facts, observed);
     }
     recording(&mut status, valid, facts.found, observed);
-    published(&mut status, code, observed);
-    end(&mut status, code, facts, observed);
+    published(&mut status, ended, observed);
+    end(&mut status, ended, facts, observed);
     status
 }
 
-/// What the session tells, by its stream or by what its last pod left.
-fn take_session(status: &mut RecordingStatus, facts: &Facts<'_>) -> Option<ExitCode> {
+/// What the session tells, by its stream or by what its last pod left, and how it ends by that.
+fn take_session(status: &mut RecordingStatus, facts: &Facts<'_>) -> Option<Reason> {
     match facts.course {
         Course::Conclude(harvest) => {
             take_harvest(status, harvest);
-            Some(harvest.code)
+            Some(reason_of(harvest.code))
+        }
+        Course::Abandon(missing) => {
+            abandon(status, missing, facts.now);
+            Some(Reason::SecretMissing)
         }
         Course::Republished { value, harvest } => {
             status.republished = Some(value.clone());
             match harvest {
                 Some(harvest) if harvest.code == ExitCode::Done => {
                     take_harvest(status, harvest);
-                    Some(harvest.code)
+                    Some(reason_of(harvest.code))
                 }
                 // What was published before stays what it was.
                 _ => {
-                    let why = harvest
+                    let missing = facts.found.missing.as_ref().map(Missing::to_string);
+                    let told = harvest
                         .as_ref()
                         .and_then(|harvest| harvest.report.status.result.as_ref()?.error_message.clone());
-                    let why = why.unwrap_or_else(|| "its pods failed too often".into());
+                    let why = missing.or(told).unwrap_or_else(|| "its pods failed too often".into());
                     status.message = Some(format!("publishing again failed, the earlier result stands: {why}"));
                     None
                 }
@@ -95,9 +101,22 @@ fn take_session(status: &mut RecordingStatus, facts: &Facts<'_>) -> Option<ExitC
             let known = facts.found.standing.known.as_ref()?;
             status.set_session(&known.status, &known.warnings);
             tell_duration(status, known.recorded_us);
-            Some(known.code)
+            Some(reason_of(known.code))
         }
     }
+}
+
+/// Nobody records or publishes any more, and nobody is there to tell the session.
+fn abandon(status: &mut RecordingStatus, missing: &Missing, now: Timestamp) {
+    let next = match status.start_time {
+        None => "then make the Recording again",
+        Some(_) => "then annotate the Recording with panorec.dev/republish=1 for a video of what was recorded",
+    };
+    let videos = status.result.take().map(|result| result.videos).unwrap_or_default();
+    let error_message = Some(format!("{missing}, {next}"));
+    status.result = Some(StatusResult { error_code: Some(NOT_RECORDED.to_owned()), error_message, videos });
+    status.phase = Phase::Finished;
+    status.finish_time = Some(now);
 }
 
 fn take_harvest(status: &mut RecordingStatus, Harvest { report, .. }: &Harvest) {
@@ -212,14 +231,14 @@ fn recording(status: &mut RecordingStatus, valid: &Valid, found: &Found, observe
 }
 
 /// Whether the video is where it goes.
-fn published(status: &mut RecordingStatus, code: Option<ExitCode>, observed: Observed) {
+fn published(status: &mut RecordingStatus, ended: Option<Reason>, observed: Observed) {
     let has_video = status.result.as_ref().is_some_and(|result| !result.videos.is_empty());
     let (truth, reason) = match status.phase {
-        Phase::Finished => match (has_video, code) {
+        Phase::Finished => match (has_video, ended) {
             // Written with the end itself, and not known any more.
             (_, None) => return,
-            (true, Some(ExitCode::Done)) => (Truth::True, Reason::Delivered),
-            (_, Some(code)) => (Truth::False, reason_of(code)),
+            (true, Some(Reason::Finished)) => (Truth::True, Reason::Delivered),
+            (_, Some(reason)) => (Truth::False, reason),
         },
         Phase::Transcode => (Truth::Unknown, Reason::Transcoding),
         Phase::Upload => (Truth::Unknown, Reason::Uploading),
@@ -231,9 +250,9 @@ fn published(status: &mut RecordingStatus, code: Option<ExitCode>, observed: Obs
 }
 
 /// The summary, and one sentence.
-fn end(status: &mut RecordingStatus, code: Option<ExitCode>, facts: &Facts<'_>, observed: Observed) {
-    let (standing, reason, message) = match (status.phase, code) {
-        (Phase::Finished, Some(code)) => outcome(status, code),
+fn end(status: &mut RecordingStatus, ended: Option<Reason>, facts: &Facts<'_>, observed: Observed) {
+    let (standing, reason, message) = match (status.phase, ended) {
+        (Phase::Finished, Some(reason)) => outcome(status, reason),
         (Phase::Finished, None) => {
             // Nothing new: of which generation the conditions speak is.
             for condition in &mut status.conditions {
@@ -277,23 +296,17 @@ fn step(status: &RecordingStatus) -> Reason {
     }
 }
 
-fn outcome(status: &RecordingStatus, code: ExitCode) -> (Standing, Reason, String) {
+fn outcome(status: &RecordingStatus, reason: Reason) -> (Standing, Reason, String) {
     let result = status.result.as_ref();
     let error = result.and_then(|result| result.error_message.clone());
     let callback_failed = result.is_some_and(|result| result.error_code.as_deref() == Some("CallbackFailed"));
-    match code {
-        ExitCode::Done if callback_failed => {
+    match reason {
+        Reason::Finished if callback_failed => {
             let message = error.unwrap_or_else(|| Reason::CallbackFailed.meaning().into());
             (Standing::Succeeded, Reason::CallbackFailed, message)
         }
-        ExitCode::Done => (Standing::Succeeded, Reason::Finished, Reason::Finished.meaning().into()),
-        ExitCode::NothingRecorded => {
-            (Standing::Succeeded, Reason::NothingRecorded, Reason::NothingRecorded.meaning().into())
-        }
-        code => {
-            let reason = reason_of(code);
-            (Standing::Failed, reason, error.unwrap_or_else(|| reason.meaning().into()))
-        }
+        Reason::Finished | Reason::NothingRecorded => (Standing::Succeeded, reason, reason.meaning().into()),
+        _ => (Standing::Failed, reason, error.unwrap_or_else(|| reason.meaning().into())),
     }
 }
 

@@ -72,6 +72,7 @@ words! {
         ImageMissing: "The image cannot be pulled.",
         SeccompProfileMissing: "The node does not have the seccomp profile that Chrome's sandbox needs.",
         PodRefused: "The node cannot start a container of the pod; the message says why.",
+        SecretMissing: "A Secret that the pod needs, or its key, did not come within 60 s; the message names it.",
         JobRefused: "The Job may not be made: a quota, a policy, a namespace that is being removed.",
         Unschedulable: "No node has room for the pod.",
         PodStarting: "The pod has a node and its containers start.",

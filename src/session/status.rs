@@ -61,6 +61,9 @@ pub struct Report {
     pub republish: Option<String>,
 }
 
+/// The error code of a recording that could not be made.
+pub const NOT_RECORDED: &str = "InternalErr";
+
 /// The outcome. An error code is one of the Action API's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -211,7 +214,7 @@ fn error_of(folded: &Folded) -> Option<(&'static str, String)> {
             }
             _ => failed.message.clone(),
         };
-        return Some(("InternalErr", message));
+        return Some((NOT_RECORDED, message));
     }
     published
         .callback_failure

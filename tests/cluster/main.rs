@@ -15,6 +15,7 @@ mod lifecycle;
 #[path = "../media/support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod media;
+mod mounts;
 mod queue;
 mod replicas;
 #[path = "../gateway/rest.rs"]

@@ -30,7 +30,7 @@ fn twelve_recordings_take_turns_by_two() {
     let _operator = Operator::start(&space, &["--max-recordings", &limit]);
     let began = Instant::now();
     let mut places: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    let mut most = 0;
+    let (mut most, mut late) = (0, 0);
     wait("all to finish", Duration::from_secs(900), || {
         let pods = get(&["pods", "-n", &space.name]);
         let live = |pod: &&Value| matches!(pod["status"]["phase"].as_str(), Some("Pending" | "Running"));
@@ -54,6 +54,7 @@ fn twelve_recordings_take_turns_by_two() {
                 if told.last() != Some(&place) {
                     told.push(place);
                 }
+                late += usize::from(recording["status"]["phase"] != "normal");
             }
         }
         let done = recordings.iter().filter(|one| one["status"]["phase"] == "finished").count();
@@ -63,6 +64,7 @@ fn twelve_recordings_take_turns_by_two() {
     checks.that("never more than the limit", most <= LIMIT, most);
     let falls = places.values().all(|told| told.is_sorted_by(|a, b| a > b));
     checks.that("places fall", falls, format!("{places:?}"));
+    checks.that("no place once it records", late == 0, late);
     checks.that("the others were told a place", places.len() >= COUNT - LIMIT - 1, places.len());
     let jobs = space.get("jobs");
     checks.that("one Job each", jobs.len() == COUNT, jobs.len());
