@@ -35,7 +35,12 @@ pub struct GivingArgs {
 }
 
 impl GivingArgs {
-    /// What is given, and what may be reached.
+    /// What pages may reach.
+    pub(super) fn page_egress(&self) -> EgressPolicy {
+        self.egress.page_policy()
+    }
+
+    /// What is given, and what stores and callbacks may reach.
     ///
     /// # Errors
     /// What does not fit together.

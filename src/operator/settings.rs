@@ -167,6 +167,8 @@ pub struct PodSettings {
     pub overrides: PodOverrides,
     /// What the publishers may reach.
     pub egress: EgressPolicy,
+    /// What the pages may reach.
+    pub page_egress: EgressPolicy,
 }
 
 /// How many recordings may run at once; None: no limit.
@@ -204,6 +206,7 @@ impl Settings {
             .map_err(|error| Complaint::usage(format!("--pod-overrides is not what is expected: {error}")))?
             .unwrap_or_default();
         let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        let page_egress = args.giving.page_egress();
         let (installation, egress) = args.giving.checked()?;
         let limit = |n: u32| (n > 0).then_some(n);
         Ok(Settings {
@@ -221,6 +224,7 @@ impl Settings {
                 },
                 overrides,
                 egress,
+                page_egress,
             },
             installation,
             limits: Limits { cluster: limit(args.max_recordings), namespace: limit(args.max_recordings_per_namespace) },
@@ -285,6 +289,7 @@ impl PodSettings {
             needs: NeedsOverride::default(),
             overrides: PodOverrides::default(),
             egress: EgressPolicy::Public { allow: Vec::new(), hosts: Vec::new(), refuse: Vec::new() },
+            page_egress: EgressPolicy::Open,
         }
     }
 }

@@ -15,7 +15,8 @@ fn recorded(server: &Server, callback: &str, args: &[&str]) -> Value {
     let scratch = Scratch::new();
     let keys = scratch.join("keys.json");
     std::fs::write(&keys, r#"{"keys": [{"id": "school", "secret": "s"}]}"#).unwrap();
-    let place = Place::new(&[&["--keys", keys.to_str().unwrap()], args].concat());
+    let keys = ["--keys", keys.to_str().unwrap(), "--page-egress", "open"];
+    let place = Place::new(&[&keys[..], args].concat());
     let run = place.serve();
     let client = place.client().signing("school", "s");
     let task = client.start(json!({

@@ -51,7 +51,8 @@ fn keys_say_who_may_call_and_how_many_tasks_each_has() {
     };
     keys("");
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap().to_string();
-    let place = Place::new(&["--keys", file.to_str().unwrap(), "--path-prefix", "release", "--metrics-listen", &free]);
+    let args = ["--path-prefix", "release", "--metrics-listen", &free, "--page-egress", "open"];
+    let place = Place::new(&[&["--keys", file.to_str().unwrap()], &args[..]].concat());
     let run = place.serve();
     let nobody = Client { path: "/release/record".to_owned(), ..place.client() };
     assert_eq!(nobody.get("/metrics", "").status, 404, "they have an address of their own");

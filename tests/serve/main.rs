@@ -10,6 +10,7 @@ mod hold;
 mod keys;
 mod killed;
 mod life;
+mod page_egress;
 mod place;
 mod queue;
 #[path = "../gateway/rest.rs"]

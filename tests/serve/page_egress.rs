@@ -47,7 +47,8 @@ fn catch(stream: TcpStream, caught: &Mutex<BTreeSet<String>>) {
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
     let mut line = String::new();
     let _ = BufReader::new(stream).read_line(&mut line);
-    let way = line.split_once("way=").map_or("connected", |(_, rest)| rest.split(['&', ' ']).next().unwrap_or_default());
+    let way =
+        line.split_once("way=").map_or("connected", |(_, rest)| rest.split(['&', ' ']).next().unwrap_or_default());
     caught.lock().unwrap().insert(way.to_owned());
 }
 

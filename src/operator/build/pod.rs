@@ -150,11 +150,16 @@ fn recorder(order: &Order<'_>) -> Container {
     if order.secrets.login.is_some() {
         mounts.push(read_only(mount("login", "/run/secrets/panorec/login")));
     }
+    let own = [
+        ("PANOREC_REQUEST", json(order.request)),
+        ("PANOREC_INTENT", json(order.intent)),
+        ("PANOREC_EGRESS", json(&order.settings.page_egress)),
+    ];
     Container {
         name: "recorder".into(),
         args: Some(vec!["recorder".into()]),
         restart_policy: Some("Always".into()),
-        env: Some(env(order, &[("PANOREC_REQUEST", json(order.request)), ("PANOREC_INTENT", json(order.intent))])),
+        env: Some(env(order, &own)),
         volume_mounts: Some(mounts),
         resources: Some(Needs::of(order.request, order.settings.needs).requirements()),
         ..container(order, order.settings.seccomp.profile())
