@@ -16,15 +16,14 @@ pub struct EgressArgs {
     /// Ranges that they must not reach although they are public, such as the nodes' own
     #[arg(long, value_name = "LIST", env = "PANOREC_EGRESS_REFUSE", value_delimiter = ',')]
     egress_refuse: Vec<Network>,
-    /// What pages may reach by TCP: `guarded`: the same as stores and callbacks, but for the installation's own stores;
+    /// What pages may reach by TCP [default: guarded]: `guarded`: the same as stores and callbacks, but for the installation's own stores;
     /// `open`: everything
-    #[arg(long, value_name = "WHAT", env = "PANOREC_PAGE_EGRESS", value_enum, default_value_t)]
-    page_egress: PageEgress,
+    #[arg(long, value_name = "WHAT", env = "PANOREC_PAGE_EGRESS", value_enum)]
+    page_egress: Option<PageEgress>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PageEgress {
-    #[default]
     Guarded,
     Open,
 }
@@ -46,16 +45,17 @@ impl FromStr for Allowed {
 }
 
 impl EgressArgs {
-    /// Whether anything is allowed or refused.
+    /// Whether anything is allowed or refused, or a guard is asked for.
     pub fn is_given(&self) -> bool {
-        !self.egress_allow.is_empty() || !self.egress_refuse.is_empty()
+        let is_guarded = self.page_egress == Some(PageEgress::Guarded);
+        is_guarded || !self.egress_allow.is_empty() || !self.egress_refuse.is_empty()
     }
 
     /// What pages may reach: public addresses and what is allowed, and none of the installation's stores.
     pub fn page_policy(&self) -> EgressPolicy {
         match self.page_egress {
-            PageEgress::Guarded => self.policy([]),
-            PageEgress::Open => EgressPolicy::Open,
+            Some(PageEgress::Open) => EgressPolicy::Open,
+            Some(PageEgress::Guarded) | None => self.policy([]),
         }
     }
 
