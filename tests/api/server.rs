@@ -2,12 +2,16 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::config::{AuthInfo, Config};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -138,6 +142,21 @@ async fn await_ready(client: &Client, api: &mut Daemon) {
     }
 }
 
+/// Starts a program that is killed with this one, however that ends.
+fn with_this_program(mut command: Command) -> std::io::Result<Child> {
+    // SAFETY: a plain system call between fork and exec.
+    unsafe { command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?)) };
+    // The kernel goes by the thread that started it: this one stays.
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = tell.send(command.spawn());
+        loop {
+            std::thread::park();
+        }
+    });
+    told.recv().expect("an answer")
+}
+
 /// A program that ends with this value.
 struct Daemon {
     child: Child,
@@ -148,14 +167,10 @@ impl Daemon {
     fn start(programs: &Path, name: &str, folder: &Path, args: &[String]) -> Daemon {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).unwrap();
-        let child = Command::new(programs.join(name))
-            .args(args)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut command = Command::new(programs.join(name));
+        command.args(args).current_dir(folder).stdin(Stdio::null());
+        command.stdout(file.try_clone().unwrap()).stderr(file);
+        let child = with_this_program(command).unwrap_or_else(|error| panic!("{name}: {error}"));
         Daemon { child, log }
     }
 
