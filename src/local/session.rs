@@ -13,7 +13,7 @@ use super::screen::{self, Screen};
 use super::signals::Signals;
 use super::work::{self, Attendant, Egress, Making, Outcome, Publishing, Recording};
 use crate::complaint::Complaint;
-use crate::egress::Resolver;
+use crate::egress::{EgressArgs, Resolver};
 use crate::publisher::MadeFrom;
 use crate::publisher::callback::Tries;
 use crate::recorder::control::{Control, Ended, Key};
@@ -26,7 +26,7 @@ use crate::store::{NoUploads, S3Store, VodStore};
 
 /// `panorec record`.
 pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
-    let json = args.json;
+    let (json, egress) = (args.json, egress(&args.egress));
     let plan = Plan::of(args)?;
     check_store(&plan.delivery).await?;
     for note in &plan.notes {
@@ -36,9 +36,17 @@ pub(super) async fn record(args: RecordArgs, screen: &Screen) -> Result<ExitCode
         FolderError::Io { .. } => Complaint::usage(format!("{error}; say by --session DIR where to keep the session")),
         error => error.into(),
     })?;
-    let mut session = Session::new(dir, screen)?;
+    let mut session = Session::new(dir, screen, egress)?;
     let outcome = session.record_and_finish(&plan.notes).await;
     session.end(outcome, json)
+}
+
+/// The delivery reaches everything: whoever runs it here could do that without it. The page may be somebody else's.
+fn egress(args: &EgressArgs) -> Egress {
+    match args.is_given() {
+        true => Egress { page: Resolver::new(args.page_policy()), ..Egress::default() },
+        false => Egress::default(),
+    }
 }
 
 /// Finds out, before anything is recorded, whether the bucket or VOD is there and may be used.
@@ -58,7 +66,7 @@ async fn check_store(delivery: &Delivery) -> Result<(), Complaint> {
 
 /// `panorec resume`: goes on where the session stands; its intent stays as it is.
 pub(super) async fn resume(args: &ResumeArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
-    let mut session = Session::open(&args.dir, screen)?;
+    let mut session = Session::open(&args.dir, screen, egress(&args.egress))?;
     let folded = session.dir.folded()?;
     if folded.phase() == Phase::Finished {
         screen.say(format_args!("{} is finished already; nothing to go on with", args.dir.display()));
@@ -71,7 +79,7 @@ pub(super) async fn resume(args: &ResumeArgs, screen: &Screen) -> Result<ExitCod
 
 /// `panorec publish`: makes the file once more.
 pub(super) async fn publish(args: &PublishArgs, screen: &Screen) -> Result<ExitCode, Complaint> {
-    let mut session = Session::open(&args.dir, screen)?;
+    let mut session = Session::open(&args.dir, screen, Egress::default())?;
     if session.dir.recorder_is_alive()? {
         let dir = args.dir.display();
         return Err(Complaint::usage(format!("{dir} is being recorded; stop it first by `panorec ctl {dir} stop`")));
@@ -87,7 +95,6 @@ pub(super) async fn publish(args: &PublishArgs, screen: &Screen) -> Result<ExitC
 /// An open session, and what can interrupt it.
 struct Session<'a> {
     dir: Arc<SessionDir>,
-    /// Reaches everything: whoever runs it here could do that without it.
     egress: Egress,
     attended: Attended<'a>,
 }
@@ -100,14 +107,14 @@ struct Attended<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(dir: SessionDir, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
+    fn new(dir: SessionDir, screen: &'a Screen, egress: Egress) -> Result<Session<'a>, Complaint> {
         let path = dir.path().to_owned();
         let attended = Attended { path, signals: Signals::listen()?, screen };
-        Ok(Session { dir: Arc::new(dir), egress: Egress::default(), attended })
+        Ok(Session { dir: Arc::new(dir), egress, attended })
     }
 
-    fn open(path: &Path, screen: &'a Screen) -> Result<Session<'a>, Complaint> {
-        Session::new(SessionDir::open(path)?, screen)
+    fn open(path: &Path, screen: &'a Screen, egress: Egress) -> Result<Session<'a>, Complaint> {
+        Session::new(SessionDir::open(path)?, screen, egress)
     }
 
     async fn record_and_finish(&mut self, notes: &[String]) -> Result<Outcome, Complaint> {

@@ -6,12 +6,12 @@ use crate::support::measure::measure_meeting;
 use crate::support::peer::{Meeting, TILES};
 use crate::support::{Checks, Ended, Panorec, Scratch, judged, seconds};
 
-fn record(checks: &mut Checks, tiles: usize) -> (Ended, Value) {
+fn record(checks: &mut Checks, tiles: usize, args: &str) -> (Ended, Value) {
     let meeting = Meeting::start();
     let scratch = Scratch::new();
     let file = scratch.join("meeting.mp4");
     let ended = Panorec::record(&meeting.server.url(&format!("webrtc.html?tiles={tiles}")), &file, &scratch)
-        .args("--duration 15")
+        .args(&format!("--duration 15 {args}"))
         .run(seconds(15.0));
     ended.assert_done();
     checks.loaded(&ended.load);
@@ -27,8 +27,18 @@ fn least(report: &Value, figure: &str) -> Value {
 
 #[test]
 fn a_meeting_of_four_is_seen_and_heard() {
+    meeting_of_four("");
+}
+
+/// Its page and its signalling go through the guard, its media past it.
+#[test]
+fn a_meeting_behind_the_guard_is_seen_and_heard() {
+    meeting_of_four("--egress-allow 127.0.0.1");
+}
+
+fn meeting_of_four(args: &str) {
     judged(|checks| {
-        let (ended, report) = record(checks, TILES);
+        let (ended, report) = record(checks, TILES, args);
         for i in 0..TILES {
             let name = format!("tile{i}");
             let tile = &report["tiles"][&name];
@@ -47,7 +57,7 @@ fn a_meeting_of_four_is_seen_and_heard() {
 fn how_many_tiles_fit() {
     let mut checks = Checks::default();
     for tiles in [4, 6, 9, 12, 16] {
-        let (ended, report) = record(&mut checks, tiles);
+        let (ended, report) = record(&mut checks, tiles, "");
         let dropped = &ended.json["content"]["droppedFrameShare"];
         println!("    {tiles} tiles: least fps {}, dropped {dropped}, {}", least(&report, "effective_fps"), ended.load);
         let alive = report["tiles"].as_object().is_some_and(|all| all.values().all(|tile| tile["alive"] == true));

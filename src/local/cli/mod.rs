@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::egress::EgressArgs;
+
 pub use record::RecordArgs;
 pub use s3::S3Args;
 pub use serve::ServeArgs;
@@ -28,6 +30,8 @@ pub struct ResumeArgs {
     /// Print the result as JSON on stdout
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten, next_help_heading = "As they were given to `panorec record`")]
+    pub(super) egress: EgressArgs,
 }
 
 #[derive(Debug, Args)]

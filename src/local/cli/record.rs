@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::{S3Args, VodArgs};
+use crate::egress::EgressArgs;
 use crate::session::request::{
     AudioBitrate, BadValue, Codec, Crf, Format, FrameRate, HlsIv, KeyFrameInterval, MaxBitrate, MaxDuration, PauseMode,
     PictureSize, PlainText, Preset, SegmentDuration, Start, StartTimeout, VideoDuration,
@@ -129,6 +130,11 @@ pub struct RecordArgs {
     #[arg(long)]
     pub json: bool,
 
+    #[command(
+        flatten,
+        next_help_heading = "For pages that nobody has looked at; without any of these the page reaches everything"
+    )]
+    pub egress: EgressArgs,
     #[command(flatten, next_help_heading = "For -o s3://BUCKET/FOLDER/NAME.mp4, and cos:// of Tencent COS")]
     pub s3: S3Args,
     #[command(flatten, next_help_heading = "For -o vod://NAME.mp4 (Tencent Cloud VOD)")]
