@@ -90,9 +90,15 @@ fn nothing_of_the_publisher_reaches_chrome() {
     let pod = pod(Kind::Record);
     let recorder = named(&pod, "recorder");
     let names: Vec<_> = recorder.env.iter().flatten().map(|env| env.name.as_str()).collect();
-    for secret in ["PANOREC_DELIVERY", "PANOREC_TOKEN_SHA256", "PANOREC_HLS_KEY", "PANOREC_EGRESS"] {
+    for secret in ["PANOREC_DELIVERY", "PANOREC_TOKEN_SHA256", "PANOREC_HLS_KEY"] {
         assert!(!names.contains(&secret), "{secret}");
     }
+    let egress = |name: &str| {
+        let given = named(&pod, name).env.iter().flatten().find(|env| env.name == "PANOREC_EGRESS");
+        given.and_then(|env| env.value.clone()).unwrap()
+    };
+    assert_eq!(egress("recorder"), r#""open""#, "what pages may reach, and not what publishers may");
+    assert!(egress("publisher").starts_with(r#"{"public""#));
     for secret in ["hls", "s3", "vod", "callback"] {
         let mounted = |name: &str| mounts(named(&pod, name)).iter().any(|(path, ..)| path.ends_with(secret));
         assert!(mounted("publisher") && !mounted("recorder") && !mounted("await") && !mounted("folder"), "{secret}");
