@@ -87,6 +87,7 @@ fn outcome(failure: &Failure) -> &'static str {
             ErrorCode::InternalError => "internal_error",
         },
         Failure::Backend(BackendError::NotFound) => "not_found",
+        Failure::Backend(BackendError::Taken) => "taken",
         Failure::Backend(_) => "internal_error",
     }
 }

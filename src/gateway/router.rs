@@ -88,6 +88,7 @@ async fn record<B: Backend>(State(gateway): State<Arc<Gateway<B>>>, request: Htt
         Err(Failure::Refused(refusal)) => Err(refusal),
         Err(Failure::Body(error)) => Err(Refusal::parameter(error.to_string())),
         Err(Failure::Backend(BackendError::NotFound)) => Err(Refusal::parameter(action::NOT_FOUND)),
+        Err(Failure::Backend(error @ BackendError::Taken)) => Err(Refusal::internal(error.to_string())),
         Err(Failure::Backend(error)) => {
             tracing::error!(%request_id, %error, "a request could not be followed");
             Err(Refusal::internal(error.to_string()))
