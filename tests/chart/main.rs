@@ -4,6 +4,8 @@
 mod accounts;
 mod helm;
 mod hygiene;
+mod kubectl;
+mod release;
 #[path = "../api/server.rs"]
 #[allow(dead_code)] // asked by kubectl here
 mod server;
