@@ -10,6 +10,7 @@ mod release;
 #[allow(dead_code)] // asked by kubectl here
 mod server;
 mod texts;
+mod understood;
 mod wrong;
 
 use std::path::Path;
