@@ -43,6 +43,6 @@ pub fn rendered(helm: &PathBuf, values: &str) -> Vec<Value> {
 }
 
 fn objects(text: &str) -> Vec<Value> {
-    let documents = text.split("\n---").map(|text| serde_saphyr::from_str::<Value>(text));
+    let documents = text.split("\n---").map(serde_saphyr::from_str::<Value>);
     documents.map(|object| object.expect("YAML")).filter(|object| !object.is_null()).collect()
 }

@@ -29,7 +29,7 @@ fn described(path: &str, schema: &Value, values: Option<&Value>, seen: &mut usiz
     for (key, below) in schema["properties"].as_object().unwrap_or(&Map::new()) {
         let value = values.and_then(|values| values.get(key));
         // Free form: each key of them is a Kubernetes object or one of panorec's own.
-        let is_free = ["", ".gateway.defaults"].contains(&path) && (key == "global" || path != "");
+        let is_free = ["", ".gateway.defaults"].contains(&path) && (key == "global" || !path.is_empty());
         assert!(value.is_some() || is_free, "{path}.{key} has no default in values.yaml");
         if path.is_empty() || schema["additionalProperties"] == false {
             described(&format!("{path}.{key}"), below, value, seen);
