@@ -202,6 +202,8 @@ fn alone_a_release_is_installed_upgraded_while_it_records_and_removed() {
     std::thread::sleep(Duration::from_secs(3));
     recording.tell(json!({ "state": "Paused", "revision": 1 }));
     recording.phase("paused", 30);
+    // Long enough to be told from a late picture.
+    std::thread::sleep(Duration::from_secs(1));
     recording.tell(json!({ "state": "Recording", "revision": 2 }));
     recording.event("resumed", 1, 30);
     std::thread::sleep(Duration::from_secs(3));
