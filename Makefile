@@ -30,7 +30,7 @@ test: setup ## all set-up, then every test
 test-style: ## formatting and clippy
 	@cargo fmt --check
 	@cargo clippy --locked --all-targets -- -D warnings
-	@cargo clippy --locked --test api --test clients --test cluster --test media --test pod --test serve --test store -- -D warnings
+	@cargo clippy --locked --test api --test chart --test clients --test cluster --test media --test pod --test serve --test store -- -D warnings
 
 test-unit: ## every other test: no Chrome, no X
 	@cargo test --locked

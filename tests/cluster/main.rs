@@ -2,6 +2,7 @@
 //! `make test-cluster`; with KUBECONFIG and PANOREC_TEST_IMAGE set, on that cluster.
 
 mod basics;
+mod chart;
 #[path = "../gateway/client.rs"]
 mod client;
 #[path = "../gateway/conformance.rs"]

@@ -1,4 +1,4 @@
-//! Two operators in the cluster, the way the manifests install them.
+//! Two operators in the cluster, the way the chart installs them.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::basics::{condition, pages};
 use crate::media::checks::Checks;
-use crate::support::cluster::{apply, apply_text, get, given};
+use crate::support::chart::rendered_for;
+use crate::support::cluster::{apply, apply_text, get};
 use crate::support::pods::kill_container;
 use crate::support::{Space, wait};
 
@@ -14,18 +15,7 @@ const RECORDINGS: usize = 4;
 
 /// Two replicas with the rights of one namespace.
 fn install(space: &Space) {
-    apply_text(&include_str!("manifests/namespaced.yaml").replace("NAMESPACE", &space.name));
-    let name = &space.name;
-    let text = include_str!("manifests/operator.yaml").replace("panorec:image", &given("PANOREC_TEST_IMAGE"));
-    let text = text.split("---").find(|part| part.contains("kind: Deployment")).expect("a Deployment");
-    let text = text
-        .replace("namespace: panorec-system", &format!("namespace: {name}"))
-        .replace("args: [operator,", &format!("args: [operator, --namespace={name},"));
-    apply(&json!({ "apiVersion": "v1", "kind": "Secret",
-        "metadata": { "name": "panorec-operator-token", "namespace": name },
-        "stringData": { "token.key": "0123456789abcdef0123456789abcdef" } }))
-    .expect("a Secret");
-    apply_text(&text);
+    apply_text(&rendered_for(&space.name, &["operator-rbac.yaml", "operator.yaml", "recordings.yaml"]));
     space.kubectl(&["rollout", "status", "deployment/panorec-operator", "--timeout=120s"]);
 }
 

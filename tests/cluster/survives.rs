@@ -19,7 +19,7 @@ fn stop(recording: &Watched) -> Value {
 }
 
 /// One file, whose jumps of the page's clock are the gaps and pauses that are listed.
-fn one_file_with_listed_holes(checks: &mut Checks, recording: &Watched, finished: &Value) -> Value {
+pub fn one_file_with_listed_holes(checks: &mut Checks, recording: &Watched, finished: &Value) -> Value {
     let files = recording.output();
     checks.that("one file", files.len() == 1, format!("{files:?}"));
     let report = measure_page(&files[0], None, 30.0);

@@ -14,6 +14,8 @@ fn root() -> &'static Path {
 fn the_committed_definition_is_that_of_the_code() {
     let committed = fs::read_to_string(root().join("crds/recording.yaml")).unwrap();
     assert!(committed == yaml().unwrap(), "crds/recording.yaml is stale: cargo run -- crd > crds/recording.yaml");
+    let of_chart = fs::read_to_string(root().join("charts/panorec/files/recording.yaml")).unwrap();
+    assert!(of_chart == committed, "the chart's is stale: cp crds/recording.yaml charts/panorec/files/");
     assert!(committed.len() < 262_144, "{} bytes: kubectl apply cannot keep it in an annotation", committed.len());
 }
 

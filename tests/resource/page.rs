@@ -1,4 +1,4 @@
-//! docs/cluster.md, compared with the code that it tells of.
+//! docs/cluster.md and docs/troubleshooting.md, compared with the code that it tells of.
 
 use clap::Args;
 use panorec::operator::OperatorArgs;
@@ -20,6 +20,15 @@ fn the_page_tells_every_condition_and_reason() {
     let reasons: Vec<_> = Reason::ALL.iter().map(|word| format!("| {word} | {} |", word.meaning())).collect();
     assert_eq!(table("condition"), types);
     assert_eq!(table("reason"), reasons);
+}
+
+/// What to do about each of them.
+#[test]
+fn troubleshooting_knows_every_reason() {
+    let text = include_str!("../../docs/troubleshooting.md");
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let missing: Vec<_> = Reason::ALL.iter().filter(|reason| !words.contains(&reason.as_str())).collect();
+    assert!(missing.is_empty(), "docs/troubleshooting.md does not tell of {missing:?}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ prepare_worker() { # node address pods (CIDR): all that needs no API server
   local node=$1 address=$2 pods=$3
   local dir=$state/nodes/$node server=https://$inside:6443
   mkdir -p "$dir"/{cni,kubelet/seccomp} "$cache/containerd/$node"
-  cp "$here/../seccomp/panorec.json" "$dir/kubelet/seccomp/"
+  cp "$here/../../../charts/panorec/files/seccomp.json" "$dir/kubelet/seccomp/panorec.json"
   issue "$node" "/O=system:nodes/CN=system:node:$node" "DNS:$node,IP:127.0.0.1,IP:$address"
   kubeconfig "$node" "$server" "$dir/kubelet.kubeconfig"
   kubeconfig proxy "$server" "$dir/proxy.kubeconfig"

@@ -23,7 +23,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts one with an account of the namespace, and waits until it knows the namespace.
     pub fn start(space: &Space, args: &[&str]) -> Gateway {
-        super::cluster::apply_text(&include_str!("../manifests/gateway.yaml").replace("NAMESPACE", &space.name));
+        super::cluster::apply_text(&super::chart::rendered_for(&space.name, &["gateway-rbac.yaml"]));
         let scratch = Scratch::new();
         std::fs::write(scratch.join("kubeconfig"), kubeconfig(&space.name, "panorec-gateway")).expect("a kubeconfig");
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");

@@ -4,6 +4,7 @@
 //! Never: leaves a namespace, a volume or a process behind, also on failure.
 
 pub mod audit;
+pub mod chart;
 pub mod cluster;
 pub mod gateway;
 pub mod operator;

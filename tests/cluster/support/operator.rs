@@ -115,27 +115,38 @@ impl Operator {
     }
 }
 
-/// The operator's own account in this namespace, with the rights of the manifests and no others.
+/// The operator's own account in this namespace, with the rights of the chart. It is outside the cluster, so it reaches
+/// pods through the API server.
 fn account(space: &Space) -> String {
-    let manifest = include_str!("../manifests/namespaced.yaml").replace("NAMESPACE", &space.name);
-    super::cluster::apply_text(&manifest);
+    super::cluster::apply_text(&super::chart::rendered_for(&space.name, &["operator-rbac.yaml"]));
+    super::cluster::apply(&proxy("Role", &space.name)).expect("a role");
     kubeconfig(&space.name, "panorec-operator")
 }
 
-/// The account of the manifests for the whole cluster, and one more right: this operator is outside.
+/// The account of an operator for the whole cluster.
 fn cluster_account() -> String {
-    let manifests = include_str!("../manifests/operator.yaml");
-    let accounts: Vec<&str> = manifests.split("---").filter(|part| !part.contains("kind: Deployment")).collect();
-    super::cluster::apply_text(&accounts.join("---"));
-    let proxy = json!({ "apiVersion": "v1", "kind": "List", "items": [
-        { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": "panorec-test-proxy" },
+    const HOME: &str = "panorec-system";
+    super::cluster::apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": HOME } }))
+        .expect("a namespace");
+    super::cluster::apply_text(&super::chart::rendered(HOME, &["operator-rbac.yaml"], &[]));
+    super::cluster::apply(&proxy("ClusterRole", HOME)).expect("a role");
+    kubeconfig(HOME, "panorec-operator")
+}
+
+/// The right to reach pods through the API server, for the operator's account of this namespace.
+fn proxy(kind: &str, home: &str) -> Value {
+    let mut metadata = json!({ "name": "panorec-test-proxy" });
+    if kind == "Role" {
+        metadata["namespace"] = json!(home);
+    }
+    let group = "rbac.authorization.k8s.io";
+    json!({ "apiVersion": "v1", "kind": "List", "items": [
+        { "apiVersion": format!("{group}/v1"), "kind": kind, "metadata": metadata,
           "rules": [{ "apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get", "update"] }] },
-        { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": { "name": "panorec-test-proxy" },
-          "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "panorec-test-proxy" },
-          "subjects": [{ "kind": "ServiceAccount", "name": "panorec-operator", "namespace": "panorec-system" }] }
-    ] });
-    super::cluster::apply(&proxy).expect("a role");
-    kubeconfig("panorec-system", "panorec-operator")
+        { "apiVersion": format!("{group}/v1"), "kind": format!("{kind}Binding"), "metadata": metadata,
+          "roleRef": { "apiGroup": group, "kind": kind, "name": "panorec-test-proxy" },
+          "subjects": [{ "kind": "ServiceAccount", "name": "panorec-operator", "namespace": home }] }
+    ] })
 }
 
 /// What an account of a namespace reaches the API server by.
