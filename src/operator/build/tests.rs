@@ -213,10 +213,10 @@ fn larger_pictures_need_more() {
     assert_eq!((needs.cpu_millis, needs.memory_mib, needs.memory_limit_mib), (2_000, 4_096, 4_096));
 }
 
-/// docs/cluster.md shows what the sizes that people record need.
+/// docs/install.md shows what the sizes that people record need.
 #[test]
 fn the_page_tells_what_a_recording_needs() {
-    let page = include_str!("../../../docs/cluster.md");
+    let page = include_str!("../../../docs/install.md");
     for (width, height, rate) in
         [(640, 360, 24), (1280, 720, 24), (1280, 720, 30), (1280, 720, 60), (1920, 1080, 30), (2560, 1440, 30)]
     {
