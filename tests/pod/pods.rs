@@ -147,7 +147,6 @@ impl Pod<'_> {
 
     fn deliver(&self, command: &mut Command) {
         command.env("PANOREC_DELIVERY", self.delivery.to_string());
-        command.env("PANOREC_EGRESS", r#"{"public":{"allow":["127.0.0.1"]}}"#);
     }
 
     pub fn awaiting(&self) -> Container {
@@ -161,6 +160,8 @@ impl Pod<'_> {
         command
             .env("PANOREC_SESSION", self.claim.session())
             .env("PANOREC_LINK", self.folder.path().join("link.sock"))
+            // Pages, stores and callbacks of the tests are on this machine.
+            .env("PANOREC_EGRESS", r#"{"public":{"allow":["127.0.0.1"]}}"#)
             .env("HOME", self.tmp.path())
             .env("TMPDIR", self.tmp.path());
         if let Some(republish) = &self.republish {
