@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::cluster::given;
+use super::cluster::{given, pages_host};
 
 /// Templates of a release named `panorec` in this namespace, with these values.
 pub fn rendered(namespace: &str, templates: &[&str], values: &[String]) -> String {
@@ -11,7 +11,7 @@ pub fn rendered(namespace: &str, templates: &[&str], values: &[String]) -> Strin
     let output = Command::new("helm")
         .args(["template", "panorec", concat!(env!("CARGO_MANIFEST_DIR"), "/charts/panorec"), "--namespace", namespace])
         .args(templates.iter().flat_map(|template| ["--show-only".to_owned(), format!("templates/{template}")]))
-        .args(["--set", &format!("image.repository={repository},image.tag={tag}")])
+        .args(["--set", &format!("image.repository={repository},image.tag={tag},egress.allow={{{}}}", pages_host())])
         .args(values.iter().flat_map(|value| ["--set", value]))
         .output()
         .expect("helm starts");
