@@ -17,12 +17,10 @@ Numbers may be sent as text, blank text is as good as none, and fields that are 
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        record, rest::start, rest::list, rest::describe, rest::events, rest::pause, rest::resume, rest::refresh,
-        rest::stop
+        record, rest::start, rest::list, rest::describe, rest::events, rest::tell
     ),
     tags(
         (name = "recordings", description = "Recordings as resources"),
-        (name = "orders", description = "What is said to one that records"),
         (name = "action", description = "The Action API"),
     )
 )]
@@ -71,7 +69,7 @@ pub fn json() -> Result<String, serde_json::Error> {
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
     });
     // What is made is where the others find their TaskID.
-    for operation in ["describe", "events", "pause", "resume", "refresh", "stop"] {
+    for operation in ["describe", "events", "tell"] {
         api["paths"]["/v1/recordings"]["post"]["responses"]["201"]["links"][operation] =
             json!({ "operationId": operation, "parameters": { "id": "$response.body#/TaskID" } });
     }

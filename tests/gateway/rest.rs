@@ -62,6 +62,7 @@ pub fn refusals(client: &Client) {
         ("GET", NOBODY, "", 404, "InvalidParam", "invalid task id, task not found"),
         ("GET", "/v1/recordings/%00", "", 404, "InvalidParam", "invalid task id, task not found"),
         ("GET", &format!("{NOBODY}/events"), "", 404, "InvalidParam", "invalid task id, task not found"),
+        ("POST", &format!("{NOBODY}/delete"), "", 400, "InvalidParam", "an order is one of pause, resume"),
         ("POST", &format!("{NOBODY}/stop"), "", 404, "InvalidParam", "invalid task id, task not found"),
     ] {
         refused(client, method, path, body, status, code, message);

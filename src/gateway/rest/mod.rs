@@ -11,7 +11,8 @@ use axum::extract::{Path, RawQuery, Request as HttpRequest, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use serde::Serialize;
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::action::{self, Answer, Order, Refusal, Request, Task, newest_first};
@@ -28,16 +29,13 @@ pub(super) use failed::RestError;
 type Shared<B> = State<Arc<Gateway<B>>>;
 
 /// The paths, without any prefix.
-pub(super) fn routes<B: Backend>() -> [(&'static str, MethodRouter<Arc<Gateway<B>>>); 8] {
+pub(super) fn routes<B: Backend>() -> [(&'static str, MethodRouter<Arc<Gateway<B>>>); 5] {
     [
         ("/openapi.json", get(async || openapi::document())),
         ("/v1/recordings", post(start::<B>).get(list::<B>)),
         ("/v1/recordings/{id}", get(describe::<B>)),
         ("/v1/recordings/{id}/events", get(events::<B>)),
-        ("/v1/recordings/{id}/pause", post(pause::<B>)),
-        ("/v1/recordings/{id}/resume", post(resume::<B>)),
-        ("/v1/recordings/{id}/refresh", post(refresh::<B>)),
-        ("/v1/recordings/{id}/stop", post(stop::<B>)),
+        ("/v1/recordings/{id}/{order}", post(tell::<B>)),
     ]
 }
 
@@ -123,74 +121,48 @@ pub(super) async fn describe<B: Backend>(
     }
 }
 
-/// Pause
-#[utoipa::path(post, path = "/v1/recordings/{id}/pause", tag = "orders",
-    params(("id" = String, Path, description = "The TaskID")),
+/// What can be said to a recording, as paths have it.
+#[derive(Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Said {
+    Pause,
+    Resume,
+    Refresh,
+    Stop,
+}
+
+impl From<Said> for Order {
+    fn from(said: Said) -> Order {
+        match said {
+            Said::Pause => Order::Pause,
+            Said::Resume => Order::Resume,
+            Said::Refresh => Order::Refresh,
+            Said::Stop => Order::Stop,
+        }
+    }
+}
+
+/// Pause a recording, resume it, load its page anew, or stop it and deliver what was recorded
+#[utoipa::path(post, path = "/v1/recordings/{id}/{order}", tag = "recordings",
+    params(
+        ("id" = String, Path, description = "The TaskID"),
+        ("order" = inline(Said), Path, description = "What is said"),
+    ),
     responses(
         (status = 200, description = "It was said", body = ref("#/components/schemas/Task")),
         (status = "4XX", description = "It was not", body = ref("#/components/schemas/Error")),
     ))]
-pub(super) async fn pause<B: Backend>(
+pub(super) async fn tell<B: Backend>(
     State(gateway): Shared<B>,
-    Path(id): Path<String>,
-    request: HttpRequest,
-) -> Result<Json<Task>, Failed> {
-    tell(&gateway, &id, Order::Pause, request).await
-}
-
-/// Resume
-#[utoipa::path(post, path = "/v1/recordings/{id}/resume", tag = "orders",
-    params(("id" = String, Path, description = "The TaskID")),
-    responses(
-        (status = 200, description = "It was said", body = ref("#/components/schemas/Task")),
-        (status = "4XX", description = "It was not", body = ref("#/components/schemas/Error")),
-    ))]
-pub(super) async fn resume<B: Backend>(
-    State(gateway): Shared<B>,
-    Path(id): Path<String>,
-    request: HttpRequest,
-) -> Result<Json<Task>, Failed> {
-    tell(&gateway, &id, Order::Resume, request).await
-}
-
-/// Load the page anew
-#[utoipa::path(post, path = "/v1/recordings/{id}/refresh", tag = "orders",
-    params(("id" = String, Path, description = "The TaskID")),
-    responses(
-        (status = 200, description = "It was said", body = ref("#/components/schemas/Task")),
-        (status = "4XX", description = "It was not", body = ref("#/components/schemas/Error")),
-    ))]
-pub(super) async fn refresh<B: Backend>(
-    State(gateway): Shared<B>,
-    Path(id): Path<String>,
-    request: HttpRequest,
-) -> Result<Json<Task>, Failed> {
-    tell(&gateway, &id, Order::Refresh, request).await
-}
-
-/// Stop, and deliver what was recorded
-#[utoipa::path(post, path = "/v1/recordings/{id}/stop", tag = "orders",
-    params(("id" = String, Path, description = "The TaskID")),
-    responses(
-        (status = 200, description = "It was said", body = ref("#/components/schemas/Task")),
-        (status = "4XX", description = "It was not", body = ref("#/components/schemas/Error")),
-    ))]
-pub(super) async fn stop<B: Backend>(
-    State(gateway): Shared<B>,
-    Path(id): Path<String>,
-    request: HttpRequest,
-) -> Result<Json<Task>, Failed> {
-    tell(&gateway, &id, Order::Stop, request).await
-}
-
-async fn tell<B: Backend>(
-    gateway: &Gateway<B>,
-    id: &str,
-    order: Order,
+    Path((id, said)): Path<(String, String)>,
     request: HttpRequest,
 ) -> Result<Json<Task>, Failed> {
     let (head, body) = request.into_parts();
-    let read = |_: &[u8]| Ok(Request::Tell { task: task(id)?, order });
+    let read = |_: &[u8]| {
+        let order = Said::deserialize(StrDeserializer::<serde::de::value::Error>::new(&said));
+        let order = order.map_err(|_| Refusal::parameter("an order is one of pause, resume, refresh and stop"))?;
+        Ok(Request::Tell { task: task(&id)?, order: order.into() })
+    };
     let (caller, answer) = gateway.follow(&head, body, read).await?;
     let Answer::Done(task) = answer else { return Err(Failed::unexpected()) };
     Ok(Json(gateway.backend.find(&caller, &task).await.map_err(Failure::from)?))
