@@ -27,16 +27,6 @@ pub(super) enum DialError {
     Unreachable { host: String, why: String },
 }
 
-impl DialError {
-    /// The same, where there is only a reference to it.
-    pub(super) fn again(&self) -> DialError {
-        match self {
-            DialError::Egress(error) => DialError::Egress(error.again()),
-            DialError::Unreachable { host, why } => DialError::Unreachable { host: host.clone(), why: why.clone() },
-        }
-    }
-}
-
 /// Resolves, judges, connects; tries the addresses of a host as browsers do.
 #[derive(Clone)]
 pub(super) struct Dialer {

@@ -93,7 +93,7 @@ impl Proxy {
                 // It names host and port, and no scheme.
                 let Ok(whole) = format!("http://{uri}/").parse() else { return answer(StatusCode::BAD_REQUEST) };
                 let dialed = self.dialer.dial(whole).await;
-                self.refusals.heed(&host, &dialed);
+                self.refusals.heed(&host, dialed.as_ref().err());
                 match dialed {
                     Ok(server) => {
                         let tunnel = Tunnel { upgrade: hyper::upgrade::on(request), server };
@@ -114,7 +114,7 @@ impl Proxy {
         strip(request.headers_mut());
         match self.client.request(request).await {
             Ok(mut response) => {
-                self.refusals.heed(host, &Ok(()));
+                self.refusals.heed(host, None);
                 strip(response.headers_mut());
                 response.map(Either::Left)
             }
@@ -122,8 +122,7 @@ impl Proxy {
                 let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
                 while let Some(error) = cause {
                     if let Some(error) = error.downcast_ref::<DialError>() {
-                        let failed = Err::<(), _>(error.again());
-                        self.refusals.heed(host, &failed);
+                        self.refusals.heed(host, Some(error));
                         return answer(status(error));
                     }
                     cause = error.source();

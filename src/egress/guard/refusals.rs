@@ -28,12 +28,9 @@ struct Known {
 
 impl Refusals {
     /// Takes in how a connection went.
-    pub(super) fn heed<T>(&self, host: &str, dialed: &Result<T, DialError>) {
+    pub(super) fn heed(&self, host: &str, failure: Option<&DialError>) {
         let mut known = self.lock();
-        let error = match dialed {
-            Ok(_) => return drop(known.troubles.remove(host)),
-            Err(error) => error,
-        };
+        let Some(error) = failure else { return drop(known.troubles.remove(host)) };
         if known.troubles.len() < HOSTS || known.troubles.contains_key(host) {
             known.troubles.insert(host.to_owned(), error.to_string());
         }
