@@ -11,6 +11,7 @@ mod notes;
 mod recovery;
 mod run;
 mod stage;
+mod steer;
 mod stuck;
 mod usage;
 
